@@ -1,0 +1,58 @@
+"""structlog, set up once: lines to stderr, for people on a terminal, as JSON otherwise.
+
+Event names are the constants here, of the form `noun.past_verb`; ids are keys; secrets and bodies are never logged.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any, Final
+
+import structlog
+
+EVENT_ACCEPTED: Final = "event.accepted"
+DELIVERY_ATTEMPTED: Final = "delivery.attempted"
+DELIVERIES_SUMMARIZED: Final = "deliveries.summarized"
+LEASE_REAPED: Final = "lease.reaped"
+ALERT_FIRED: Final = "alert.fired"
+ALERT_CLEARED: Final = "alert.cleared"
+ALERT_NOTIFIED: Final = "alert.notified"
+CLOCK_ADVANCED: Final = "clock.advanced"
+CLOCK_JUMPED: Final = "clock.jumped"
+WEBHOOK_CHANGED: Final = "webhook.changed"
+STORE_FAILED: Final = "store.failed"
+ENGINE_STARTED: Final = "engine.started"
+ENGINE_STOPPED: Final = "engine.stopped"
+STEP_FAILED: Final = "step.failed"
+REQUEST_FAILED: Final = "request.failed"
+
+Log = structlog.typing.FilteringBoundLogger
+
+
+def set_up_logs(*, style: str = "auto", level: str = "info") -> None:
+    """Send structlog's lines to stderr; `style` is auto, text or json, `level` debug, info, warning or error."""
+    for_people = style == "text" or (style == "auto" and sys.stderr.isatty())
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=20)
+        if for_people
+        else structlog.processors.JSONRenderer(ensure_ascii=True)
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.StackInfoRenderer(),
+            structlog.dev.set_exc_info if for_people else structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def logger() -> Log:
+    """Return the logger of the process."""
+    bound: Log = structlog.get_logger()
+    return bound
