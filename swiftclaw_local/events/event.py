@@ -1,0 +1,98 @@
+"""An event and its bytes: made once, at birth, and never again (decision D9).
+
+Nothing else in the project turns an event into bytes; every attempt and replay sends what this module returned.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from swiftclaw_local.errors import InvalidInput, InvalidJson
+from swiftclaw_local.events.catalog import JsonObject
+
+MAX_DEPTH: Final = 64
+MAX_INTEGER: Final = 2**63
+EVENT_ID_MAX_LENGTH: Final = 128
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact that SwiftClaw announces; `agent` is None for system events, `body` is the JSON that every attempt sends."""
+
+    id: str
+    type: str
+    agent: str | None
+    created_at: datetime
+    body: bytes
+
+
+def new_event(*, id: str, type: str, agent: str | None, created_at: datetime, data: JsonObject) -> Event:
+    """Return an event with its bytes.
+
+    Raises: InvalidJson when `data` nests deeper than 64, holds an integer outside ±2^63, a number that is not finite, or
+    text that is not Unicode; InvalidInput when the id is not 1 to 128 visible ASCII characters.
+    """
+    if not 0 < len(id) <= EVENT_ID_MAX_LENGTH or not (id.isascii() and id.isprintable() and " " not in id):
+        raise InvalidInput(
+            "An event id is 1 to 128 visible ASCII characters without spaces, as evt_abc123.", field="id"
+        )
+    check_json(data)
+    return Event(id, type, agent, created_at, encode_event(id=id, type=type, created_at=created_at, data=data))
+
+
+def encode_event(*, id: str, type: str, created_at: datetime, data: JsonObject) -> bytes:
+    """Return `{"id","type","created","data"}` in that order as compact JSON, UTF-8; `created` is unix seconds.
+
+    Source: page, "Example Payload".
+    """
+    payload = {"id": id, "type": type, "created": int(created_at.timestamp()), "data": data}
+    return _ENCODER.encode(payload).encode("utf-8")
+
+
+def check_json(value: object) -> None:
+    """Check that a value parsed from JSON can be sent to any receiver unharmed.
+
+    Raises: InvalidJson, naming what is wrong.
+    """
+    pending = [(value, 1)]
+    while pending:
+        item, depth = pending.pop()
+        if depth > MAX_DEPTH:
+            raise InvalidJson(f"The JSON nests deeper than {MAX_DEPTH} levels.", field="data")
+        match item:
+            case dict():
+                for key in item:
+                    _check_text(key)
+                pending += [(child, depth + 1) for child in item.values()]
+            case list():
+                pending += [(child, depth + 1) for child in item]
+            case str():
+                _check_text(item)
+            case _:
+                _check_number(item)
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidJson(
+            "The JSON holds half of a surrogate pair (as \\ud800), which is not text.",
+            hint="Write the whole pair, or the character itself.",
+            field="data",
+        ) from None
+
+
+def _check_number(item: object) -> None:
+    if isinstance(item, int) and not -MAX_INTEGER <= item < MAX_INTEGER:
+        raise InvalidJson(
+            "The JSON holds an integer outside the 64 bits that receivers can read.",
+            hint="Send it as a string.",
+            field="data",
+        )
+    if isinstance(item, float) and not -float("inf") < item < float("inf"):
+        raise InvalidJson("The JSON holds a number that is not finite.", field="data")
