@@ -1,0 +1,1 @@
+"""When: the retry policy, the clock, the wake-ups, and the alert rule."""

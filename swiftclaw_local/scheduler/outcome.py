@@ -1,0 +1,60 @@
+"""What a receiver did with one attempt: it answered, or it did not. Never an exception."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Cause(StrEnum):
+    """Why there is no HTTP answer: the closed list of error classes."""
+
+    CONNECT_REFUSED = "connect_refused"
+    CONNECT_FAILED = "connect_failed"  # no route, network down, address family not available
+    CONNECT_TIMEOUT = "connect_timeout"
+    DNS = "dns"
+    RESET = "reset"
+    CLOSED_EARLY = "closed_early"  # closed without a complete status line and headers
+    TIMEOUT = "timeout"
+    MALFORMED = "malformed"  # what came is not an HTTP/1.x answer
+    STALE_CONNECTION = "stale_connection"  # a reused connection died before any byte of answer
+    TLS_EXPIRED = "tls_expired"
+    TLS_WRONG_HOST = "tls_wrong_host"
+    TLS_UNTRUSTED = "tls_untrusted"
+    TLS_VERSION = "tls_version"
+    TLS_NOT_TLS = "tls_not_tls"
+    TLS_TIMEOUT = "tls_timeout"
+    TLS_FAILED = "tls_failed"
+    BLOCKED_HOST = "blocked_host"  # a public host, not allowed (decision D29)
+    BLOCKED_ADDRESS = "blocked_address"  # link-local, metadata, multicast: never
+    BLOCKED_SELF = "blocked_self"  # the engine's own port: never
+    INTERNAL = "internal"  # a defect of ours; the log has the traceback
+
+
+BLOCKED = frozenset({Cause.BLOCKED_HOST, Cause.BLOCKED_ADDRESS, Cause.BLOCKED_SELF})
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A complete status line and headers came back.
+
+    `head` is the header lines as bytes, at most 64 KiB; `body` the first bytes of the body as received, at most 64 KiB;
+    `body_size` its true size in bytes where known; `truncated` why not all of it is here: size, time, early_close.
+    """
+
+    status: int
+    head: bytes = b""
+    body: bytes = b""
+    body_size: int | None = None
+    truncated: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """No HTTP answer: the class of the error, and one line for people."""
+
+    cause: Cause
+    detail: str = ""
+
+
+Outcome = Answered | Unanswered
