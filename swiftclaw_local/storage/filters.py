@@ -1,0 +1,109 @@
+"""What can be asked of deliveries, as conditions of a SELECT."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import sqlalchemy
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy.engine import Connection
+
+from swiftclaw_local.storage.records import DeliveryFilter
+from swiftclaw_local.storage.states import State
+from swiftclaw_local.storage.tables import METADATA
+
+_webhook: Final = METADATA.tables["webhook"]
+_event: Final = METADATA.tables["event"]
+_delivery: Final = METADATA.tables["delivery"]
+
+CANDIDATES: Final = 5
+
+
+def deliveries() -> Select[Any]:
+    """Return the SELECT of deliveries, with what people want to see of their webhook."""
+    return select(
+        _delivery,
+        _webhook.c.url.label("webhook_url"),
+        and_(_webhook.c.enabled, _webhook.c.deleted_at.is_(None)).label("webhook_enabled"),
+    ).join(_webhook, _webhook.c.id == _delivery.c.webhook_id)
+
+
+def cause() -> ColumnElement[str]:
+    """Return the last answer as text: the status where there was one, else the error class."""
+    status = sqlalchemy.cast(_delivery.c.last_status, sqlalchemy.String)
+    return func.coalesce(status, _delivery.c.last_error_class).label("cause")
+
+
+def conditions(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions of a filter, all of which must hold."""
+    found: list[ColumnElement[bool]] = []
+    equal = (
+        (_delivery.c.agent, wanted.agent),
+        (_delivery.c.webhook_id, wanted.webhook_id),
+        (_delivery.c.event_id, wanted.event_id),
+        (_delivery.c.event_type, wanted.event_type),
+    )
+    found += [column == value for column, value in equal if value is not None]
+    if wanted.states is not None:
+        # written out, so that a partial index serves
+        names: list[ColumnElement[str]] = [sqlalchemy.literal_column(f"'{state.value}'") for state in wanted.states]
+        found.append(_delivery.c.state == names[0] if len(names) == 1 else _delivery.c.state.in_(names))
+    if wanted.attempted is not None:
+        found.append(_delivery.c.attempts > 0 if wanted.attempted else _delivery.c.attempts == 0)
+    if wanted.status is not None:
+        found.append(_delivery.c.last_status.between(*wanted.status))
+    if wanted.cause is not None:
+        found.append(cause() == wanted.cause)
+    if wanted.since is not None:
+        found.append(_delivery.c.created_at >= wanted.since)
+    if wanted.until is not None:
+        found.append(_delivery.c.created_at < wanted.until)
+    if wanted.unresolved:
+        found.append(_unresolved())
+    if wanted.search is not None:
+        found.append(_searched(wanted.search))
+    return found
+
+
+def _unresolved() -> ColumnElement[bool]:
+    """No delivery of this event to this webhook succeeded (decision D23); tests and canceled ones do not count."""
+    other = _delivery.alias("other")
+    through = exists().where(
+        other.c.event_id == _delivery.c.event_id,
+        other.c.webhook_id == _delivery.c.webhook_id,
+        other.c.state == State.SUCCEEDED.value,
+    )
+    return and_(_delivery.c.trigger != "test", _delivery.c.state != State.CANCELED.value, ~through)
+
+
+def _searched(text: str) -> ColumnElement[bool]:
+    if re.fullmatch(r"(dlv|evt)_[0-9a-z]{26}", text):
+        return _delivery.c.id == text if text.startswith("dlv") else _delivery.c.event_id == text
+    in_body = select(_event.c.id).where(sqlalchemy.cast(_event.c.body, sqlalchemy.Text).contains(text, autoescape=True))
+    return or_(
+        _delivery.c.id.contains(text, autoescape=True),
+        _delivery.c.event_id.contains(text, autoescape=True),
+        _delivery.c.event_id.in_(in_body),
+    )
+
+
+def candidates(connection: Connection, table: Any, given: str) -> list[str]:
+    """Return up to a few ids that are what was given, or begin with it, or end with it."""
+    ids = select(table.c.id)
+    if given == "@last":
+        steps = [ids.order_by(table.c.id.desc()).limit(1)]
+    elif given == "@last-failed" and table is _delivery:
+        dead: ColumnElement[str] = sqlalchemy.literal_column("'dead'")
+        steps = [ids.where(table.c.state == dead).order_by(table.c.id.desc()).limit(1)]
+    else:
+        steps = [
+            ids.where(table.c.id == given),
+            ids.where(table.c.id.startswith(given, autoescape=True)).limit(CANDIDATES),
+            ids.where(table.c.id.endswith(given.rpartition("…")[2], autoescape=True)).limit(CANDIDATES),
+        ]
+    for step in steps:
+        found = [str(row[0]) for row in connection.execute(step)]
+        if found:
+            return found
+    return []

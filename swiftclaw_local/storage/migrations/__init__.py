@@ -1,0 +1,1 @@
+"""Alembic's scripts: one file per version of the schema."""

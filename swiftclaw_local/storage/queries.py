@@ -1,0 +1,334 @@
+"""The reads, over SQLAlchemy: paged by key, each on a thread of its own, so that a long one never holds up the engine.
+
+They see what is committed, and change nothing. The same code reads every database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import sqlalchemy
+from sqlalchemy import Engine, Row, and_, func, or_, select
+from sqlalchemy.engine import Connection
+
+from swiftclaw_local.errors import (
+    AmbiguousId,
+    InvalidCursor,
+    StorageUnavailable,
+    UnknownAlert,
+    UnknownDelivery,
+    UnknownEvent,
+    UnknownWebhook,
+)
+from swiftclaw_local.storage import figures, filters
+from swiftclaw_local.storage.records import (
+    Alert,
+    AlertEvent,
+    Attempt,
+    CauseGroup,
+    Delivery,
+    DeliveryFilter,
+    KeptClock,
+    Page,
+    StatsPoint,
+    StoredEvent,
+    Webhook,
+    WebhookStats,
+)
+from swiftclaw_local.storage.rows import to_alert, to_attempt, to_delivery, to_event, to_webhook
+from swiftclaw_local.storage.states import State
+from swiftclaw_local.storage.tables import METADATA
+
+T = TypeVar("T")
+_webhook: Final = METADATA.tables["webhook"]
+_event: Final = METADATA.tables["event"]
+_delivery: Final = METADATA.tables["delivery"]
+_attempt: Final = METADATA.tables["attempt"]
+_alert: Final = METADATA.tables["alert"]
+_alert_event: Final = METADATA.tables["alert_event"]
+_clock: Final = METADATA.tables["clock"]
+
+_CURSOR: Final = re.compile(r"[A-Za-z0-9_.:-]{1,160}", re.ASCII)
+_STUCK_AFTER: Final = timedelta(seconds=60)  # promise I9
+
+
+def read_engine(path: Path) -> Engine:
+    """Return an engine of reading connections to a SQLite file; nothing is opened yet."""
+    engine = sqlalchemy.create_engine(
+        f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 5}, pool_size=4, max_overflow=4
+    )
+
+    @sqlalchemy.event.listens_for(engine, "connect")
+    def read_only(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA query_only = ON")
+
+    return engine
+
+
+class SqlReads:
+    """Implements `storage.reads` over an SQLAlchemy engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+    async def _read(self, ask: Callable[[Connection], T]) -> T:
+        return await asyncio.to_thread(self._ask, ask)
+
+    def _ask(self, ask: Callable[[Connection], T]) -> T:
+        try:
+            with self._engine.connect() as connection:
+                return ask(connection)
+        except sqlalchemy.exc.DBAPIError as error:
+            raise StorageUnavailable(f"The database does not answer ({error.orig}).") from None
+
+    async def _rows(self, statement: Any) -> list[Row[Any]]:
+        return await self._read(lambda connection: list(connection.execute(statement).all()))
+
+    async def _one(self, statement: Any) -> Row[Any] | None:
+        return await self._read(lambda connection: connection.execute(statement).first())
+
+    # --- webhooks -----------------------------------------------------------------------------------------------
+
+    async def webhook(self, webhook_id: str) -> Webhook:
+        """See `Reads.webhook`."""
+        row = await self._one(select(_webhook).where(_webhook.c.id == webhook_id))
+        if row is None:
+            raise UnknownWebhook(f'There is no webhook "{webhook_id}".', field="webhook")
+        return to_webhook(row)
+
+    async def webhooks(self, *, agent: str | None = None, limit: int = 100, cursor: str | None = None) -> Page[Webhook]:
+        """See `Reads.webhooks`. Ids are ordered by length first, so that webhook-99 comes before webhook-123."""
+        statement = select(_webhook).where(_webhook.c.deleted_at.is_(None))
+        if agent is not None:
+            statement = statement.where(_webhook.c.agent == agent)
+        size = func.length(_webhook.c.id)
+        if cursor is not None:
+            after = _checked(cursor)
+            statement = statement.where(or_(size > len(after), and_(size == len(after), _webhook.c.id > after)))
+        rows = await self._rows(statement.order_by(size, _webhook.c.id).limit(limit + 1))
+        return _page([to_webhook(row) for row in rows], limit, key=lambda webhook: webhook.id)
+
+    async def agents(self) -> list[str]:
+        """See `Reads.agents`."""
+        names = select(_webhook.c.agent).where(_webhook.c.deleted_at.is_(None)).distinct().order_by(_webhook.c.agent)
+        return [row.agent for row in await self._rows(names)]
+
+    async def webhook_stats(self, webhook_ids: list[str]) -> dict[str, WebhookStats]:
+        """See `Reads.webhook_stats`."""
+        return await self._read(
+            lambda connection: {name: figures.webhook_stats(connection, name) for name in webhook_ids}
+        )
+
+    # --- events -------------------------------------------------------------------------------------------------
+
+    async def event(self, event_id: str) -> StoredEvent:
+        """See `Reads.event`."""
+        row = await self._one(select(_event).where(_event.c.id == event_id))
+        if row is None:
+            raise UnknownEvent(
+                f'There is no event "{event_id}".', hint="See them: swiftclaw events list", field="event"
+            )
+        return to_event(row)
+
+    async def events(
+        self,
+        *,
+        agent: str | None = None,
+        type: str | None = None,
+        since: datetime | None = None,
+        limit: int = 20,
+        cursor: str | None = None,
+    ) -> Page[StoredEvent]:
+        """See `Reads.events`."""
+        statement = select(_event)
+        for column, value in ((_event.c.agent, agent), (_event.c.type, type)):
+            if value is not None:
+                statement = statement.where(column == value)
+        if since is not None:
+            statement = statement.where(_event.c.accepted_at >= since)
+        if cursor is not None:
+            statement = statement.where(_event.c.id < _checked(cursor))
+        rows = await self._rows(statement.order_by(_event.c.id.desc()).limit(limit + 1))
+        return _page([to_event(row) for row in rows], limit, key=lambda event: event.id)
+
+    async def deliveries_of_event(self, event_id: str) -> list[Delivery]:
+        """See `Reads.deliveries_of_event`."""
+        rows = await self._rows(filters.deliveries().where(_delivery.c.event_id == event_id).order_by(_delivery.c.id))
+        return [to_delivery(row) for row in rows]
+
+    # --- deliveries ---------------------------------------------------------------------------------------------
+
+    async def delivery(self, delivery_id: str) -> Delivery:
+        """See `Reads.delivery`."""
+        row = await self._one(filters.deliveries().where(_delivery.c.id == delivery_id))
+        if row is None:
+            raise UnknownDelivery(
+                f'There is no delivery "{delivery_id}".', hint="See them: swiftclaw deliveries list", field="delivery"
+            )
+        return to_delivery(row)
+
+    async def deliveries(self, wanted: DeliveryFilter, *, limit: int = 20, cursor: str | None = None) -> Page[Delivery]:
+        """See `Reads.deliveries`."""
+        statement = filters.deliveries().where(*filters.conditions(wanted))
+        if cursor is not None:
+            statement = statement.where(_delivery.c.id < _checked(cursor))
+        rows = await self._rows(statement.order_by(_delivery.c.id.desc()).limit(limit + 1))
+        return _page([to_delivery(row) for row in rows], limit, key=lambda delivery: delivery.id)
+
+    async def countdeliveries(self, wanted: DeliveryFilter) -> int:
+        """See `Reads.count_deliveries`."""
+        row = await self._one(select(func.count()).select_from(_delivery).where(*filters.conditions(wanted)))
+        return int(row[0]) if row else 0
+
+    async def group_by_cause(self, wanted: DeliveryFilter) -> list[CauseGroup]:
+        """See `Reads.group_by_cause`."""
+        cause = filters.cause()
+        statement = (
+            select(
+                cause,
+                func.count().label("deliveries"),
+                func.count(_delivery.c.event_id.distinct()).label("events"),
+                func.count(_delivery.c.webhook_id.distinct()).label("webhooks"),
+                func.min(_delivery.c.last_attempt_at).label("first_at"),
+                func.max(_delivery.c.last_attempt_at).label("last_at"),
+            )
+            .where(_delivery.c.attempts > 0, *filters.conditions(wanted))
+            .group_by(cause)
+            .order_by(func.count().desc(), cause)
+        )
+        return [
+            CauseGroup(row[0], row.deliveries, row.events, row.webhooks, row.first_at, row.last_at)
+            for row in await self._rows(statement)
+        ]
+
+    async def attempts(self, delivery_id: str) -> list[Attempt]:
+        """See `Reads.attempts`."""
+        of_delivery = select(_attempt).where(_attempt.c.delivery_id == delivery_id).order_by(_attempt.c.id)
+        return [to_attempt(row) for row in await self._rows(of_delivery)]
+
+    async def attempts_after(self, attempt_id: str | None, *, limit: int) -> list[Attempt]:
+        """See `Reads.attempts_after`."""
+        statement = select(_attempt)
+        if attempt_id is not None:
+            statement = statement.where(_attempt.c.id > attempt_id)
+        return [to_attempt(row) for row in await self._rows(statement.order_by(_attempt.c.id).limit(limit))]
+
+    async def newest_attempt_id(self) -> str | None:
+        """See `Reads.newest_attempt_id`."""
+        row = await self._one(select(func.max(_attempt.c.id)))
+        return row[0] if row else None
+
+    async def resolve_id(self, kind: str, given: str) -> str:
+        """See `Reads.resolve_id`."""
+        table, missing = (_event, UnknownEvent) if kind == "evt" else (_delivery, UnknownDelivery)
+        what = "event" if kind == "evt" else "delivery"
+        found = await self._read(lambda connection: filters.candidates(connection, table, given))
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(found[: filters.CANDIDATES - 1])
+            raise AmbiguousId(
+                f'More than one {what} fits "{given}": {names}, ….', hint="Give more of the id.", field=what
+            )
+        raise missing(f'There is no {what} "{given}".', field=what)
+
+    # --- alerts -------------------------------------------------------------------------------------------------
+
+    async def alerts(self, *, agent: str | None = None, firing: bool | None = None) -> list[Alert]:
+        """See `Reads.alerts`."""
+        statement = select(_alert)
+        if agent is not None:
+            statement = statement.where(_alert.c.agent == agent)
+        if firing is not None:
+            statement = statement.where(_alert.c.state == ("firing" if firing else "ok"))
+        rows = await self._rows(statement.order_by(func.length(_alert.c.id), _alert.c.id))
+        return [to_alert(row) for row in rows]
+
+    async def alert(self, alert_id: str) -> Alert:
+        """See `Reads.alert`."""
+        row = await self._one(select(_alert).where(_alert.c.id == alert_id))
+        if row is None:
+            raise UnknownAlert(
+                f'There is no alert "{alert_id}".', hint="See them all: swiftclaw alerts list", field="alert"
+            )
+        return to_alert(row)
+
+    async def alert_history(self, *, alert_id: str | None = None, limit: int = 100) -> list[AlertEvent]:
+        """See `Reads.alert_history`."""
+        statement = select(_alert_event)
+        if alert_id is not None:
+            statement = statement.where(_alert_event.c.alert_id == alert_id)
+        rows = await self._rows(statement.order_by(_alert_event.c.id.desc()).limit(limit))
+        return [AlertEvent(row.id, row.alert_id, row.state, row._mapping["count"], row.at) for row in rows]
+
+    async def count_failures(self, agent: str, *, after: datetime, until: datetime) -> int:
+        """See `Reads.count_failures`."""
+        statement = select(func.count()).where(
+            _attempt.c.failed.is_(True),
+            _attempt.c.agent == agent,
+            _attempt.c.ended_at > after,
+            _attempt.c.ended_at <= until,
+        )
+        row = await self._one(statement)
+        return int(row[0]) if row else 0
+
+    # --- figures ------------------------------------------------------------------------------------------------
+
+    async def stats(
+        self, *, since: datetime, until: datetime, step: timedelta, webhook_id: str | None = None
+    ) -> list[StatsPoint]:
+        """See `Reads.stats`."""
+        statement = select(_attempt.c.ended_at, _attempt.c.outcome, _attempt.c.duration_ms).where(
+            _attempt.c.ended_at >= since, _attempt.c.ended_at < until
+        )
+        if webhook_id is not None:
+            statement = statement.where(_attempt.c.webhook_id == webhook_id)
+        points: list[list[Row[Any]]] = [[] for _ in range(-(-(until - since) // step))]
+        for row in await self._rows(statement):
+            points[(row.ended_at - since) // step].append(row)
+        return [figures.point(since + number * step, rows) for number, rows in enumerate(points)]
+
+    async def counts(self) -> dict[str, int]:
+        """See `Reads.counts`."""
+        return await self._read(figures.counts)
+
+    async def kept_clock(self) -> KeptClock | None:
+        """See `Reads.kept_clock`."""
+        row = await self._one(select(_clock))
+        return None if row is None else KeptClock(row.rate, row.at, timedelta(seconds=row.lead_s))
+
+    async def stuck(self, *, now: datetime) -> int:
+        """See `Reads.stuck`."""
+        overdue = (
+            select(func.count())
+            .select_from(_delivery.join(_webhook, _webhook.c.id == _delivery.c.webhook_id))
+            .where(
+                _delivery.c.state == State.PENDING.value,
+                _delivery.c.due_at <= now - _STUCK_AFTER,
+                _webhook.c.enabled,
+                _webhook.c.deleted_at.is_(None),
+            )
+        )
+        row = await self._one(overdue)
+        return int(row[0]) if row else 0
+
+
+def _page(rows: list[T], limit: int, *, key: Callable[[T], str]) -> Page[T]:
+    return Page(rows[:limit], key(rows[limit - 1]) if len(rows) > limit else None)
+
+
+def _checked(cursor: str) -> str:
+    if not _CURSOR.fullmatch(cursor):
+        raise InvalidCursor(
+            f'"{cursor[:40]}" is not a cursor of this list.', hint="Use `next` of the page before.", field="cursor"
+        )
+    return cursor

@@ -1,0 +1,110 @@
+"""The reads of the store, as a protocol: paged by key, never by offset; none of them changes anything.
+
+A cursor is opaque text made by the page before. Lists are newest first.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from swiftclaw_local.storage.records import (
+    Alert,
+    AlertEvent,
+    Attempt,
+    CauseGroup,
+    Delivery,
+    DeliveryFilter,
+    KeptClock,
+    Page,
+    StatsPoint,
+    StoredEvent,
+    Webhook,
+    WebhookStats,
+)
+
+
+class Reads(Protocol):
+    """What can be asked of a database. Any read may raise StorageUnavailable."""
+
+    async def webhook(self, webhook_id: str) -> Webhook:
+        """Return a webhook, deleted ones too. Raises: UnknownWebhook."""
+
+    async def webhooks(self, *, agent: str | None = None, limit: int = 100, cursor: str | None = None) -> Page[Webhook]:
+        """Return webhooks that are not deleted, oldest first."""
+
+    async def agents(self) -> list[str]:
+        """Return the names of agents with webhooks that are not deleted, sorted."""
+
+    async def webhook_stats(self, webhook_ids: list[str]) -> dict[str, WebhookStats]:
+        """Return the counts of each; percentiles over its newest 1,000 attempts."""
+
+    async def event(self, event_id: str) -> StoredEvent:
+        """Return an event with its bytes. Raises: UnknownEvent."""
+
+    async def events(
+        self,
+        *,
+        agent: str | None = None,
+        type: str | None = None,
+        since: datetime | None = None,
+        limit: int = 20,
+        cursor: str | None = None,
+    ) -> Page[StoredEvent]:
+        """Return events."""
+
+    async def deliveries_of_event(self, event_id: str) -> list[Delivery]:
+        """Return an event's deliveries, oldest first."""
+
+    async def delivery(self, delivery_id: str) -> Delivery:
+        """Return a delivery. Raises: UnknownDelivery."""
+
+    async def deliveries(self, wanted: DeliveryFilter, *, limit: int = 20, cursor: str | None = None) -> Page[Delivery]:
+        """Return deliveries."""
+
+    async def count_deliveries(self, wanted: DeliveryFilter) -> int:
+        """Return how many deliveries match."""
+
+    async def group_by_cause(self, wanted: DeliveryFilter) -> list[CauseGroup]:
+        """Return matching deliveries with at least one attempt, grouped by the last answer, largest group first."""
+
+    async def attempts(self, delivery_id: str) -> list[Attempt]:
+        """Return a delivery's attempts in the order they were made."""
+
+    async def attempts_after(self, attempt_id: str | None, *, limit: int) -> list[Attempt]:
+        """Return attempts recorded after this one, in order of id; None starts at the first."""
+
+    async def newest_attempt_id(self) -> str | None:
+        """Return the id of the attempt recorded last."""
+
+    async def resolve_id(self, kind: str, given: str) -> str:
+        """Return the one id of a kind (`dlv` or `evt`) that is, or begins or ends with, what was given; `@last`, `@last-failed` too.
+
+        Raises: UnknownDelivery or UnknownEvent; AmbiguousId, with some of the candidates.
+        """
+
+    async def alerts(self, *, agent: str | None = None, firing: bool | None = None) -> list[Alert]:
+        """Return alerts, oldest first."""
+
+    async def alert(self, alert_id: str) -> Alert:
+        """Return an alert. Raises: UnknownAlert."""
+
+    async def alert_history(self, *, alert_id: str | None = None, limit: int = 100) -> list[AlertEvent]:
+        """Return what alerts did, newest first, those of removed alerts too."""
+
+    async def count_failures(self, agent: str, *, after: datetime, until: datetime) -> int:
+        """Return the agent's failed attempts, tests not counted, that ended in (after, until] (decision D27)."""
+
+    async def stats(
+        self, *, since: datetime, until: datetime, step: timedelta, webhook_id: str | None = None
+    ) -> list[StatsPoint]:
+        """Return one point per step from `since`, empty steps too."""
+
+    async def counts(self) -> dict[str, int]:
+        """Return how many webhooks, events, attempts there are, and deliveries by state (`deliveries_pending`, …)."""
+
+    async def kept_clock(self) -> KeptClock | None:
+        """Return how the clock stood when it was last kept."""
+
+    async def stuck(self, *, now: datetime) -> int:
+        """Return how many deliveries break the promise I9: due for 60 s, of an enabled webhook, and still pending; 0 in health."""

@@ -1,0 +1,299 @@
+"""The values that go into and come out of the store. Frozen, without a database behind them; times are aware UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Generic, Literal, TypeVar
+
+from swiftclaw_local.storage.states import State
+
+Trigger = Literal["event", "test", "replay"]
+T = TypeVar("T")
+AttemptOutcome = Literal["succeeded", "retry", "dead", "again", "interrupted", "superseded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A registered URL, the event types it wants, and where it stands; the secret is not in here."""
+
+    id: str
+    agent: str
+    url: str
+    events: tuple[str, ...]
+    description: str
+    enabled: bool
+    created_at: datetime
+    deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookChange:
+    """What to change of a webhook; None leaves a field as it is."""
+
+    url: str | None = None
+    events: tuple[str, ...] | None = None
+    secret: str | None = field(default=None, repr=False)
+    description: str | None = None
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as it is kept: `body` is the exact bytes; `agent` is None for system events."""
+
+    id: str
+    type: str
+    agent: str | None
+    created_at: datetime
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery taken for one attempt, with all that sending it needs. The lease token fences late writers."""
+
+    delivery_id: str
+    lease_token: int
+    webhook_id: str
+    agent: str
+    url: str
+    secret: str = field(repr=False)
+    event_id: str
+    event_type: str
+    body: bytes = field(repr=False)
+    trigger: Trigger
+    scheduled: bool  # failures are retried on the schedule
+    attempt_number: int  # 1 is the first
+    retries_used: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptMade:
+    """What happened in one attempt, to be written once into the log. `request_head` and `response_head` are header lines as bytes."""
+
+    delivery_id: str
+    lease_token: int
+    started_at: datetime
+    ended_at: datetime
+    duration_ms: int
+    url: str
+    request_head: bytes
+    signature: str
+    status: int | None = None
+    error_class: str | None = None
+    error_detail: str | None = None
+    response_head: bytes | None = None
+    response_body: bytes | None = None
+    response_size: int | None = None
+    truncated: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkSucceeded:
+    """Edge in_flight -> succeeded."""
+
+    attempt: AttemptMade
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRetry:
+    """Edge in_flight -> pending, due at `due_at`; `uses_retry` is False for the attempt that a stale connection cost."""
+
+    attempt: AttemptMade
+    due_at: datetime
+    uses_retry: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MarkDead:
+    """Edge in_flight -> dead."""
+
+    attempt: AttemptMade
+    reason: str
+
+
+Mark = MarkSucceeded | MarkRetry | MarkDead
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What `record` wrote: `superseded` when the lease was lost, so that only the attempt's row was added."""
+
+    attempt_id: str
+    attempt_number: int
+    outcome: AttemptOutcome
+    state: State
+    superseded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What adding an event made. `claims` are those of its deliveries that were leased at once; `known` when the same event was there already."""
+
+    event: StoredEvent
+    delivery_ids: tuple[str, ...]
+    claims: tuple[Claim, ...] = ()
+    known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the store found when it was opened."""
+
+    interrupted: int  # in flight when the last process died
+    overdue: int  # due while nothing ran
+    webhooks: int
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One row of the log."""
+
+    id: str
+    delivery_id: str
+    number: int
+    retry: int  # 0 is the first attempt, k the k-th retry
+    outcome: AttemptOutcome
+    scheduled_at: datetime
+    started_at: datetime
+    ended_at: datetime
+    duration_ms: int
+    url: str
+    request_head: bytes
+    signature: str
+    status: int | None
+    error_class: str | None
+    error_detail: str | None
+    response_head: bytes | None
+    response_body: bytes | None
+    response_size: int | None
+    truncated: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery as people look at it; the `last_…` fields are those of its newest attempt."""
+
+    id: str
+    event_id: str
+    event_type: str
+    agent: str
+    webhook_id: str
+    webhook_url: str
+    webhook_enabled: bool
+    state: State
+    trigger: Trigger
+    scheduled: bool
+    replay_of: str | None
+    attempts: int
+    retries_used: int
+    created_at: datetime
+    due_at: datetime
+    ended_at: datetime | None
+    reason: str | None  # of dead and canceled
+    body_size: int
+    last_attempt_at: datetime | None
+    last_status: int | None
+    last_error_class: str | None
+    last_duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """Which deliveries to list; None does not restrict. `states` are stored states; times bound `created_at`: since <= t < until."""
+
+    states: tuple[State, ...] | None = None
+    attempted: bool | None = None  # True: at least one attempt (retrying); False: none yet (scheduled)
+    unresolved: bool = False
+    agent: str | None = None
+    webhook_id: str | None = None
+    event_id: str | None = None
+    event_type: str | None = None
+    status: tuple[int, int] | None = None  # inclusive range of the last attempt's status
+    cause: str | None = None  # error class, or a status as text
+    search: str | None = None  # part of an id, or of the event's body
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CauseGroup:
+    """Deliveries with the same last answer."""
+
+    cause: str
+    deliveries: int
+    events: int
+    webhooks: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookStats:
+    """Counts of a webhook's deliveries, and its newest attempt."""
+
+    delivered: int
+    failed: int
+    retrying: int
+    p50_ms: int | None
+    p95_ms: int | None
+    last_attempt_at: datetime | None
+    last_status: int | None
+    last_error_class: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatsPoint:
+    """What happened in one step of time."""
+
+    at: datetime
+    sent: int
+    delivered: int
+    failed: int
+    p50_ms: int | None
+    p95_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A rule on failed attempts per agent, and where it stands."""
+
+    id: str
+    agent: str
+    metric: str
+    threshold: int
+    window: timedelta
+    notify_url: str | None
+    state: Literal["ok", "firing"]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    """One change of an alert: it fired, or it cleared, with the count at that moment."""
+
+    id: str
+    alert_id: str
+    state: Literal["ok", "firing"]
+    count: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeptClock:
+    """The row of the engine's clock: rate (0 = manual), where it stood, and its lead on the wall clock."""
+
+    rate: float
+    at: datetime
+    lead: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list: the rows, and the cursor of the next page or None."""
+
+    rows: list[T]
+    next: str | None

@@ -1,0 +1,151 @@
+"""The SQLite file and what lies beside it: who owns it, whether it is ours, how it is opened, and its checkpoints.
+
+It knows files, locks and PRAGMAs; tables and rows are others' business.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Literal
+
+from swiftclaw_local.errors import DamagedDatabase, DatabaseInUse, ForeignDatabase, SetupError
+
+Durability = Literal["full", "normal", "off"]
+
+APPLICATION_ID: Final = 0x5357434C  # "SWCL"
+CHECKPOINT_S: Final = 0.25
+_HEADER: Final = b"SQLite format 3\x00"
+
+
+class FileLock:
+    """The right to use the database: an exclusive lock of the operating system, gone with the process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def take(self) -> None:
+        """Raises: DatabaseInUse, naming the process that has it."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            owner = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+            os.close(descriptor)
+            raise DatabaseInUse(
+                f"Another SwiftClaw local (pid {owner}) uses {self._path.with_suffix('')}.",
+                hint="Use that one, stop it, or choose another file: swiftclaw serve --db other.db --port 7421",
+                extra={"pid": owner},
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Let others use the database."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def make_folder(folder: Path) -> None:
+    """Make the data folder, 0700, with a `.gitignore` so that nobody commits it by accident. Raises: SetupError."""
+    try:
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True)
+            (folder / ".gitignore").write_text("*\n", encoding="ascii")
+    except OSError as error:
+        raise SetupError(
+            f"The folder {folder} cannot be made: {error.strerror}.", hint="Choose another: --db PATH"
+        ) from None
+
+
+def check_ours(path: Path) -> bool:
+    """Return whether there is a database of ours at `path`; False when there is none or an empty file.
+
+    Opens nothing for writing. Raises: ForeignDatabase, DamagedDatabase, SetupError when it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise SetupError(f"{path} cannot be opened: {error.strerror}.", hint="Choose another file: --db PATH") from None
+    if not header:
+        return False
+    hint = f"Choose another file: --db PATH, or move {path} away."
+    if not header.startswith(_HEADER):
+        raise ForeignDatabase(f"{path} is not a SQLite database; it was not touched.", hint=hint)
+    if int.from_bytes(header[68:72]) != APPLICATION_ID:
+        raise ForeignDatabase(f"{path} is a database of another program; it was not touched.", hint=hint)
+    _check_whole(path)
+    return True
+
+
+def _check_whole(path: Path) -> None:
+    try:
+        with sqlite3.connect(path, isolation_level=None) as connection:
+            answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        connection.close()
+    except sqlite3.DatabaseError as error:
+        answer = str(error)
+    if answer != "ok":
+        raise DamagedDatabase(
+            f"{path} is damaged ({answer}); it was not touched.",
+            hint=f"Keep a copy, then try: sqlite3 {path} .recover | sqlite3 repaired.db",
+        )
+
+
+def connect(path: Path, *, durability: Durability) -> sqlite3.Connection:
+    """Open the file for the one writer: WAL, foreign keys, the asked durability, mode 0600, checkpoints left to `Checkpoints`."""
+    if not path.exists():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(path, isolation_level=None, timeout=0, cached_statements=256)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {durability.upper()}")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA cache_size = -16000")
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").chmod(0o600)
+    return connection
+
+
+class Checkpoints:
+    """A thread with a connection of its own that carries the log file over into the database, so that no commit waits for it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stop = threading.Event()
+        self._wanted = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def written(self) -> None:
+        """Something was committed."""
+        self._wanted.set()
+
+    def stop(self) -> None:
+        """End; the database's last connection writes the rest over as it closes."""
+        self._stop.set()
+        self._wanted.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=0)
+        while not self._stop.wait(CHECKPOINT_S):
+            self._wanted.wait()
+            self._wanted.clear()
+            with suppress(sqlite3.OperationalError):  # locked, or the disk is full: the next one goes on
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        connection.close()

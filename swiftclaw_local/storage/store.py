@@ -1,0 +1,143 @@
+"""The verbs of the store, as a protocol: every database implements these, and one conformance suite runs over them all.
+
+Each verb is one transaction, durable when it returns. `now` is the engine's time, aware UTC; the store never asks for it.
+Any verb may raise StorageUnavailable or StorageFull; then nothing was written, and calling again is safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from swiftclaw_local.storage.records import (
+    Accepted,
+    Alert,
+    AlertEvent,
+    Claim,
+    KeptClock,
+    Mark,
+    Opened,
+    Recorded,
+    StoredEvent,
+    Trigger,
+    Webhook,
+    WebhookChange,
+)
+
+
+class Store(Protocol):
+    """What the platform and the engine ask of a database."""
+
+    async def open(self) -> None:
+        """Take the database for this process, and create or migrate its tables.
+
+        Raises: DatabaseInUse, ForeignDatabase, DamagedDatabase, DatabaseTooNew, WrongKey.
+        """
+
+    async def recover(self, *, now: datetime) -> Opened:
+        """Give back what a dead process had in flight, once, after opening.
+
+        Every delivery in flight gets an attempt row `interrupted` and is pending again, due now; the fifth time in a row
+        it ends dead, reason interrupted_repeatedly. Interruptions use up no retry.
+        """
+
+    async def close(self) -> None:
+        """Write everything down and let go of the database."""
+
+    # --- webhooks -----------------------------------------------------------------------------------------------
+
+    async def add_webhook(self, webhook: Webhook, *, secret: str) -> Webhook:
+        """Add a webhook; its `id` is replaced by the next of the counter (the first is webhook-123, decision D13)."""
+
+    async def change_webhook(self, webhook_id: str, change: WebhookChange) -> Webhook:
+        """Change the given fields. Raises: UnknownWebhook."""
+
+    async def remove_webhook(self, webhook_id: str, *, now: datetime) -> int:
+        """Mark a webhook deleted, cancel its pending deliveries (reason webhook_deleted) and return their number.
+
+        Deliveries in flight go on to their end. Raises: UnknownWebhook.
+        """
+
+    async def secret_of(self, webhook_id: str) -> str:
+        """Return the secret in plain text. Raises: UnknownWebhook."""
+
+    # --- events and deliveries ----------------------------------------------------------------------------------
+
+    async def add_event(
+        self,
+        event: StoredEvent,
+        *,
+        now: datetime,
+        only_webhook: str | None = None,
+        lease_unless_full: frozenset[str] | None = None,
+    ) -> Accepted:
+        """Add the event and one delivery per webhook that matches (decision D17), due at max(now, event.created_at).
+
+        Disabled webhooks match too; their deliveries wait. With `only_webhook` only that one gets it, if it matches.
+        With `lease_unless_full`, due deliveries of enabled webhooks not named in it are leased at once and returned as
+        claims; None leases nothing. The same id with the same body, type and agent again: the event as it is, `known`,
+        with its first deliveries, and nothing new.
+
+        Raises: EventIdTaken.
+        """
+
+    async def add_delivery(
+        self, event: StoredEvent, webhook_id: str, *, now: datetime, trigger: Trigger, scheduled: bool, lease: bool
+    ) -> Accepted:
+        """Add the event and one delivery of it to this webhook, whatever it subscribed to (for tests).
+
+        Raises: UnknownWebhook, EventIdTaken.
+        """
+
+    async def replay(self, delivery_id: str, *, now: datetime, scheduled: bool) -> str:
+        """Add a new pending delivery of the same event to the same webhook and return its id (decision D22).
+
+        Raises: UnknownDelivery; DeliveryPending when it has not ended; ReplayOpen; WebhookDeleted.
+        """
+
+    async def bring_forward(self, delivery_id: str, *, now: datetime) -> None:
+        """Make a pending delivery due now. Raises: UnknownDelivery, DeliveryEnded, DeliveryInFlight."""
+
+    async def cancel(self, delivery_id: str, *, now: datetime) -> None:
+        """End a pending delivery as canceled, reason `canceled`. Raises: UnknownDelivery, DeliveryEnded, DeliveryInFlight."""
+
+    # --- the engine's lap ---------------------------------------------------------------------------------------
+
+    async def claim_due(self, *, now: datetime, limit: int, per_webhook: int, busy: Mapping[str, int]) -> list[Claim]:
+        """Take up to `limit` due deliveries of enabled webhooks, in order of (due_at, id).
+
+        No webhook is given more than `per_webhook` minus its number in `busy`. Each comes back in_flight with its lease
+        token raised by one, committed.
+        """
+
+    async def give_back(self, claims: Sequence[Claim], *, now: datetime) -> None:
+        """Return claims that were not sent to pending, with their due time; canceled when the webhook is deleted. Fenced by token."""
+
+    async def record(self, mark: Mark) -> Recorded:
+        """Write the attempt's row and follow the edge, together. Fenced by the lease token, safe to repeat.
+
+        Called again for a token already recorded: the row as it is. With a lost lease: the row alone, `superseded`.
+        """
+
+    async def next_due_at(self, *, except_webhooks: frozenset[str] = frozenset()) -> datetime | None:
+        """Return the earliest due time of pending deliveries of enabled webhooks, those named left out."""
+
+    # --- alerts -------------------------------------------------------------------------------------------------
+
+    async def add_alert(self, alert: Alert) -> Alert:
+        """Add an alert; its `id` is replaced by the next of the counter (alert-1)."""
+
+    async def remove_alert(self, alert_id: str) -> None:
+        """Remove an alert; its history stays. Raises: UnknownAlert."""
+
+    async def set_alert(self, alert_id: str, *, state: str, count: int, now: datetime) -> AlertEvent | None:
+        """Change the alert's state and write it into the history; None when it was in that state already."""
+
+    # --- the rest -----------------------------------------------------------------------------------------------
+
+    async def keep_clock(self, clock: KeptClock) -> None:
+        """Remember how the clock stands."""
+
+    async def reset(self, *, keep_webhooks: bool) -> None:
+        """Forget events, deliveries, attempts, alerts and the clock; and, unless kept, webhooks and counters."""

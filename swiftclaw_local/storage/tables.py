@@ -1,0 +1,226 @@
+"""The tables, as SQLModel classes: the one description of the schema, from which all SQL is compiled.
+
+Times are aware UTC and come from the engine's clock; bytes are kept as bytes. Rows of these classes never leave `storage/`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, MetaData, text
+from sqlmodel import Field, SQLModel
+
+from swiftclaw_local.storage.states import State
+
+# Raised by one with every migration; the file name of the newest one begins with it.
+SCHEMA_VERSION: Final = 1
+
+_STATES: Final = ", ".join(f"'{state.value}'" for state in State)
+_LITE: Final = {"sqlite_with_rowid": False}
+
+
+class Table(SQLModel):
+    """What all tables share: their own metadata, so that a user's SQLModel tables never meet ours."""
+
+    metadata = MetaData()
+
+
+class WebhookRow(Table, table=True):
+    """A registered URL. `events` is a JSON list; deleted webhooks stay, so that their history stays readable."""
+
+    __tablename__ = "webhook"
+
+    id: str = Field(primary_key=True)
+    agent: str = Field(index=True)
+    url: str
+    events: str
+    secret_box: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    description: str
+    enabled: bool
+    created_at: datetime
+    deleted_at: datetime | None = None
+
+
+class EventRow(Table, table=True):
+    """A fact announced; `body` is its bytes, made once."""
+
+    __tablename__ = "event"
+    __table_args__ = (Index("event_by_agent", "agent", "id"), _LITE)
+
+    id: str = Field(primary_key=True)
+    type: str
+    agent: str | None
+    created_at: datetime
+    accepted_at: datetime
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class DeliveryRow(Table, table=True):
+    """One event owed to one webhook. The `last_…` columns repeat its newest attempt, so that lists need no join."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({_STATES})", name="delivery_state"),
+        CheckConstraint("trigger IN ('event', 'test', 'replay')", name="delivery_trigger"),
+        CheckConstraint("(state IN ('succeeded', 'dead', 'canceled')) = (ended_at IS NOT NULL)", name="delivery_ended"),
+        CheckConstraint("(state IN ('dead', 'canceled')) = (reason IS NOT NULL)", name="delivery_reason"),
+        Index(
+            "delivery_due",
+            "webhook_id",
+            "due_at",
+            "id",
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index(
+            "delivery_in_flight",
+            "id",
+            sqlite_where=text("state = 'in_flight'"),
+            postgresql_where=text("state = 'in_flight'"),
+        ),
+        Index(
+            "delivery_dead",
+            "webhook_id",
+            "id",
+            sqlite_where=text("state = 'dead'"),
+            postgresql_where=text("state = 'dead'"),
+        ),
+        Index("delivery_by_webhook", "webhook_id", "id"),
+        Index("delivery_by_event", "event_id"),
+        Index(
+            "delivery_one_open_replay",
+            "replay_of",
+            unique=True,
+            sqlite_where=text("replay_of IS NOT NULL AND ended_at IS NULL"),
+            postgresql_where=text("replay_of IS NOT NULL AND ended_at IS NULL"),
+        ),
+        _LITE,
+    )
+
+    id: str = Field(primary_key=True)
+    event_id: str = Field(foreign_key="event.id")
+    event_type: str
+    agent: str
+    webhook_id: str = Field(foreign_key="webhook.id")
+    state: str
+    trigger: str
+    scheduled: bool
+    replay_of: str | None
+    body_size: int
+    created_at: datetime
+    due_at: datetime
+    ended_at: datetime | None
+    reason: str | None
+    attempts: int
+    retries_used: int
+    interruptions: int
+    lease_token: int
+    claimed_at: datetime | None
+    last_attempt_at: datetime | None
+    last_status: int | None
+    last_error_class: str | None
+    last_duration_ms: int | None
+
+
+class AttemptRow(Table, table=True):
+    """One HTTP exchange, written once. The lease token is part of its key: a doubled row is impossible by construction."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (
+        CheckConstraint(
+            "outcome IN ('succeeded', 'retry', 'dead', 'again', 'interrupted', 'superseded')", name="attempt_outcome"
+        ),
+        Index("attempt_by_id", "id", unique=True),
+        Index("attempt_failed", "agent", "ended_at", sqlite_where=text("failed = 1"), postgresql_where=text("failed")),
+        Index("attempt_by_time", "ended_at"),
+        _LITE,
+    )
+
+    delivery_id: str = Field(primary_key=True, foreign_key="delivery.id")
+    lease_token: int = Field(primary_key=True)
+    id: str
+    number: int
+    retry: int
+    agent: str
+    webhook_id: str
+    event_id: str
+    trigger: str
+    outcome: str
+    failed: bool
+    scheduled_at: datetime
+    started_at: datetime
+    ended_at: datetime
+    duration_ms: int
+    url: str
+    request_head: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    signature: str
+    status: int | None
+    error_class: str | None
+    error_detail: str | None
+    response_head: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    response_body: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    response_size: int | None
+    truncated: str | None
+
+
+class AlertRow(Table, table=True):
+    """A rule on an agent's failed attempts; `window_s` in seconds."""
+
+    __tablename__ = "alert"
+    __table_args__ = (CheckConstraint("state IN ('ok', 'firing')", name="alert_state"),)
+
+    id: str = Field(primary_key=True)
+    agent: str
+    metric: str
+    threshold: int
+    window_s: float
+    notify_url: str | None
+    state: str
+    created_at: datetime
+
+
+class AlertEventRow(Table, table=True):
+    """An alert fired or cleared. It outlives its alert."""
+
+    __tablename__ = "alert_event"
+
+    id: str = Field(primary_key=True)
+    alert_id: str = Field(index=True)
+    state: str
+    count: int
+    at: datetime
+
+
+class ClockRow(Table, table=True):
+    """How the engine's clock stood; one row. `rate` 0 is the manual clock, `lead_s` its lead on the wall clock."""
+
+    __tablename__ = "clock"
+    __table_args__ = (CheckConstraint("id = 1", name="clock_is_one"),)
+
+    id: int = Field(primary_key=True)
+    rate: float
+    at: datetime
+    lead_s: float
+
+
+class CounterRow(Table, table=True):
+    """Numbers given out: `webhook` begins at 123, so that the page's commands can be pasted as they are (decision D13)."""
+
+    __tablename__ = "counter"
+
+    name: str = Field(primary_key=True)
+    next: int
+
+
+class KeyCheckRow(Table, table=True):
+    """A value sealed with the key, by which a wrong key is noticed before anything is read; one row."""
+
+    __tablename__ = "key_check"
+
+    id: int = Field(primary_key=True)
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+FIRST_NUMBERS: Final = {"webhook": 123, "alert": 1}
+METADATA: Final = Table.metadata
