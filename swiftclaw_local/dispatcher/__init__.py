@@ -1,0 +1,1 @@
+"""How it is sent: the engine, signing, requests, and the one HTTP client."""

@@ -1,0 +1,83 @@
+"""The ready queues: claims waiting for a slot, one lane per webhook, so that nobody waits for another's receiver.
+
+Only counts and queues; it sends nothing and knows no time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from swiftclaw_local.storage.records import Claim
+
+
+@dataclass(slots=True)
+class Lane:
+    """One webhook's claims: those that wait, and the number in flight."""
+
+    webhook_id: str
+    waiting: deque[Claim] = field(default_factory=deque)
+    in_flight: int = 0
+    in_turn: bool = False
+
+
+class Lanes:
+    """All lanes, and whose turn it is: lanes with a waiting claim take turns, full ones step aside."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[str, Lane] = {}
+        self._turn: deque[Lane] = deque()
+        self.in_flight = 0
+        self.waiting = 0
+
+    def put(self, claim: Claim) -> None:
+        """Queue a claim behind its webhook's others."""
+        lane = self._lanes.setdefault(claim.webhook_id, Lane(claim.webhook_id))
+        lane.waiting.append(claim)
+        self.waiting += 1
+        self._line_up(lane)
+
+    def take(self, *, slots: int) -> Claim | None:
+        """Return the next claim of a lane with fewer than `slots` in flight, counted as in flight from now on."""
+        while self._turn:
+            lane = self._turn.popleft()
+            lane.in_turn = False
+            if lane.waiting and lane.in_flight < slots:
+                claim = lane.waiting.popleft()
+                lane.in_flight += 1
+                self.in_flight += 1
+                self.waiting -= 1
+                self._line_up(lane)
+                return claim
+        return None
+
+    def done(self, webhook_id: str) -> int:
+        """Count one attempt of this webhook as no longer in flight; return how many of its claims wait."""
+        lane = self._lanes[webhook_id]
+        lane.in_flight -= 1
+        self.in_flight -= 1
+        if lane.waiting:
+            self._line_up(lane)
+        elif lane.in_flight == 0:
+            del self._lanes[webhook_id]
+        return len(lane.waiting)
+
+    def withdraw(self, webhook_id: str | None = None) -> list[Claim]:
+        """Take waiting claims out again, one webhook's or all, and return them."""
+        chosen = [lane for lane in self._lanes.values() if webhook_id in (None, lane.webhook_id)]
+        claims = [claim for lane in chosen for claim in lane.waiting]
+        for lane in chosen:
+            lane.waiting.clear()
+            if lane.in_flight == 0:
+                del self._lanes[lane.webhook_id]
+        self.waiting -= len(claims)
+        return claims
+
+    def load(self) -> dict[str, int]:
+        """Return, per webhook, how many claims are waiting or in flight."""
+        return {lane.webhook_id: len(lane.waiting) + lane.in_flight for lane in self._lanes.values()}
+
+    def _line_up(self, lane: Lane) -> None:
+        if not lane.in_turn and lane.waiting:
+            lane.in_turn = True
+            self._turn.append(lane)
