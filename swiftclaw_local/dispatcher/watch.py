@@ -12,6 +12,11 @@ class Watch:
     def __init__(self) -> None:
         self._waiting: dict[str, set[asyncio.Future[None]]] = {}
 
+    @property
+    def waiting(self) -> int:
+        """How many deliveries somebody waits for."""
+        return len(self._waiting)
+
     def tell(self, delivery_id: str) -> None:
         """Wake everybody who waits for this delivery."""
         for future in self._waiting.pop(delivery_id, ()):
