@@ -119,12 +119,8 @@ def _checked_host(parts: SplitResult, fault: _Fault) -> str:
     if not host:
         rest = urlunsplit(("", "", parts.path, parts.query, ""))
         fault.is_("has no host.", guess=f"{parts.scheme}://localhost:{port}{rest}" if port else "")
-    if ":" in host:
-        if "%" in host:
-            fault.is_(
-                "has an IPv6 address with a zone, which only link-local addresses have; nothing is sent to those."
-            )
-        return f"[{IPv6Address(host)}]"
+    if "[" in parts.netloc:
+        return _checked_ipv6(parts.netloc, fault)
     try:
         return ascii_host(host)
     except ValueError as error:
