@@ -184,7 +184,7 @@ class SqlReads:
         rows = await self._rows(statement.order_by(_delivery.c.id.desc()).limit(limit + 1))
         return _page([to_delivery(row) for row in rows], limit, key=lambda delivery: delivery.id)
 
-    async def countdeliveries(self, wanted: DeliveryFilter) -> int:
+    async def count_deliveries(self, wanted: DeliveryFilter) -> int:
         """See `Reads.count_deliveries`."""
         row = await self._one(select(func.count()).select_from(_delivery).where(*filters.conditions(wanted)))
         return int(row[0]) if row else 0

@@ -66,7 +66,12 @@ def read_key(path: Path, *, may_create: bool) -> bytes:
     except ValueError:
         raise WrongKey(f"The key file {path} does not hold a key.") from None
     key = secrets.token_bytes(KEY_BYTES)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    unfinished = path.with_name(f"{path.name}.new")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(key.hex() + "\n")
+        file.flush()
+        os.fsync(descriptor)
+    os.replace(unfinished, path)
     return key

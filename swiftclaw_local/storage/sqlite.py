@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
@@ -23,7 +24,7 @@ from swiftclaw_local.storage import changes
 from swiftclaw_local.storage import statements as sql
 from swiftclaw_local.storage.group_commit import GroupCommit
 from swiftclaw_local.storage.marking import follow, recover
-from swiftclaw_local.storage.migrate import check_version, create_tables, upgrade
+from swiftclaw_local.storage.migrate import check_version, make_database, upgrade
 from swiftclaw_local.storage.queries import SqlReads, read_engine
 from swiftclaw_local.storage.records import (
     Accepted,
@@ -40,10 +41,18 @@ from swiftclaw_local.storage.records import (
     WebhookChange,
 )
 from swiftclaw_local.storage.secretbox import SecretBox, read_key
-from swiftclaw_local.storage.sqlite_file import Checkpoints, Durability, FileLock, check_ours, connect, make_folder
+from swiftclaw_local.storage.sqlite_file import (
+    Checkpoints,
+    Durability,
+    FileLock,
+    check_ours,
+    check_whole,
+    connect,
+    connect_to_check,
+    make_folder,
+)
 from swiftclaw_local.storage.statements import from_text, to_text
 from swiftclaw_local.storage.states import State
-from swiftclaw_local.storage.tables import SCHEMA_VERSION
 
 KEY_FILE: Final = "swiftclaw.key"
 
@@ -70,8 +79,9 @@ class SqliteStore:
         self._durability: Durability = durability
         self._key = key
         self._lock = FileLock(path.with_name(path.name + ".lock"))
-        self._checkpoints = Checkpoints(path)
         self._connection: sqlite3.Connection | None = None
+        self._writer: GroupCommit | None = None
+        self._checkpoints: Checkpoints | None = None
         self._reads = SqlReads(read_engine(path))
 
     def reads(self) -> SqlReads:
@@ -85,32 +95,33 @@ class SqliteStore:
         make_folder(self.path.parent)
         self._lock.take()
         try:
-            existing = check_ours(self.path)
-            if existing:
-                self._check_readable()
-            key = self._key or read_key(self.path.with_name(KEY_FILE), may_create=not existing)
-            self._box = SecretBox(key)
-            self._opened_secret = lru_cache(maxsize=4096)(self._open_secret)
-            connection = self._connection = connect(self.path, durability=self._durability)
-            if not existing:
-                create_tables(connection)
-                connection.execute("INSERT INTO key_check VALUES (1, ?)", (self._box.new_check(),))
-            elif (version := check_version(connection, self.path)) < SCHEMA_VERSION:
-                upgrade(connection, self.path, version=version)
-            self._box.check(connection.execute("SELECT sealed FROM key_check").fetchone()[0])
+            connection = self._open_file()
         except BaseException:
             await self.close()
             raise
         self._writer = GroupCommit(connection)
+        self._checkpoints = Checkpoints(self.path)
         self._checkpoints.start()
 
-    def _check_readable(self) -> None:
-        """Refuse a newer file before it is opened for writing."""
-        connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
+    def _open_file(self) -> sqlite3.Connection:
+        """Check everything before anything is opened for writing; a file that is refused stays as it was."""
+        existing = check_ours(self.path)
+        key = self._key or read_key(self.path.with_name(KEY_FILE), may_create=not existing)
+        self._box = SecretBox(key)
+        self._opened_secret = lru_cache(maxsize=4096)(self._open_secret)
+        if existing:
+            self._check_existing()
+        else:
+            make_database(self.path, key_check=self._box.new_check())
+        self._connection = connect(self.path, durability=self._durability)
+        upgrade(self._connection, self.path)
+        return self._connection
+
+    def _check_existing(self) -> None:
+        with closing(connect_to_check(self.path)) as connection:
+            check_whole(connection, self.path)
             check_version(connection, self.path)
-        finally:
-            connection.close()
+            self._box.check(connection.execute("SELECT sealed FROM key_check").fetchone()[0])
 
     async def recover(self, *, now: datetime) -> Opened:
         """See `Store.recover`."""
@@ -118,17 +129,22 @@ class SqliteStore:
         return opened
 
     async def close(self) -> None:
-        """See `Store.close`."""
+        """See `Store.close`. Also right before `open`, and a second time."""
+        if self._writer is not None:
+            self._writer.flush()
+            self._writer = None
+        if self._checkpoints is not None:
+            self._checkpoints.stop()
+            self._checkpoints = None
+        self._reads.close()
         if self._connection is not None:
-            if hasattr(self, "_writer"):
-                self._writer.flush()
-                self._checkpoints.stop()
-            self._reads.close()
             self._connection.close()
             self._connection = None
         self._lock.release()
 
     async def _write(self, work: Any) -> Any:
+        assert self._writer is not None, "the store is not open"
+        assert self._checkpoints is not None
         result = await self._writer.run(work)
         self._checkpoints.written()
         return result

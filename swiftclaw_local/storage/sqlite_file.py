@@ -30,8 +30,13 @@ class FileLock:
         self._descriptor: int | None = None
 
     def take(self) -> None:
-        """Raises: DatabaseInUse, naming the process that has it."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        """Raises: DatabaseInUse, naming the process that has it; SetupError when the folder is not to be written in."""
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise SetupError(
+                f"{self._path} cannot be written: {error.strerror}.", hint="Choose another file: --db PATH"
+            ) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -68,7 +73,7 @@ def make_folder(folder: Path) -> None:
 def check_ours(path: Path) -> bool:
     """Return whether there is a database of ours at `path`; False when there is none or an empty file.
 
-    Opens nothing for writing. Raises: ForeignDatabase, DamagedDatabase, SetupError when it cannot be read.
+    Opens nothing for writing. Raises: ForeignDatabase, SetupError when it cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -84,15 +89,20 @@ def check_ours(path: Path) -> bool:
         raise ForeignDatabase(f"{path} is not a SQLite database; it was not touched.", hint=hint)
     if int.from_bytes(header[68:72]) != APPLICATION_ID:
         raise ForeignDatabase(f"{path} is a database of another program; it was not touched.", hint=hint)
-    _check_whole(path)
     return True
 
 
-def _check_whole(path: Path) -> None:
+def connect_to_check(path: Path) -> sqlite3.Connection:
+    """Open the file so that it cannot be changed; without a log file beside it, not even that is made."""
+    log = path.with_name(f"{path.name}-wal")
+    how = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None)
+
+
+def check_whole(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises: DamagedDatabase."""
     try:
-        with sqlite3.connect(path, isolation_level=None) as connection:
-            answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        connection.close()
+        answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.DatabaseError as error:
         answer = str(error)
     if answer != "ok":
@@ -102,19 +112,40 @@ def _check_whole(path: Path) -> None:
         )
 
 
+def make_file(path: Path) -> None:
+    """Make an empty file, mode 0600, in place of what may be there."""
+    path.unlink(missing_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def connect(path: Path, *, durability: Durability) -> sqlite3.Connection:
-    """Open the file for the one writer: WAL, foreign keys, the asked durability, mode 0600, checkpoints left to `Checkpoints`."""
-    if not path.exists():
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    """Open the file for the one writer: WAL, foreign keys, the asked durability, mode 0600, checkpoints left to `Checkpoints`.
+
+    Raises: SetupError where the file system allows no WAL.
+    """
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").chmod(0o600)
     connection = sqlite3.connect(path, isolation_level=None, timeout=0, cached_statements=256)
-    connection.execute("PRAGMA journal_mode = WAL")
+    if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+        connection.close()
+        raise SetupError(
+            f"The file system of {path} cannot hold a write-ahead log, as network file systems cannot.",
+            hint="Choose a local file: --db PATH",
+        )
     connection.execute(f"PRAGMA synchronous = {durability.upper()}")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA cache_size = -16000")
-    for suffix in ("", "-wal", "-shm"):
-        with suppress(FileNotFoundError):
-            Path(f"{path}{suffix}").chmod(0o600)
     return connection
 
 
