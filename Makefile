@@ -1,0 +1,49 @@
+# On a fresh machine: git, make and Python 3.11 to 3.13 are enough. Every target prepares .venv first, if it is not up to date.
+PYTHON ?= python3
+PY := .venv/bin/python
+CODE := swiftclaw_local tests scripts
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format format-check lint types docs lock bench clean setup
+
+help: ## Show these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: setup ## Start the server and a sample receiver, deliver one signed event to it, and go on serving until ^C
+	@exec $(PY) -m scripts.run $(ARGS)
+
+test: setup ## Run the tests (ARGS="-k signing" chooses; node is needed for the page's Node sample)
+	@$(PY) -m pytest $(ARGS)
+
+check: format-check lint types test ## Run all that must pass: format, lint, types, tests
+
+format: setup ## Format the code
+	@$(PY) -m ruff format $(CODE)
+	@$(PY) -m ruff check --select I --fix --quiet $(CODE)
+
+format-check: setup ## Fail when the code is not formatted
+	@$(PY) -m ruff format --check --quiet $(CODE) || { echo 'Type: make format'; exit 1; }
+
+lint: setup ## Look for mistakes that a linter sees
+	@$(PY) -m ruff check $(CODE)
+
+types: setup ## Check the types
+	@$(PY) -m mypy
+
+docs: setup ## Write docs/reference again from the code
+	@$(PY) -m scripts.docs
+
+lock: setup ## Write the lock files again from pyproject.toml (ARGS=--upgrade for the newest of everything)
+	@$(PY) -m scripts.lock $(ARGS)
+
+bench: setup ## Measure, and print the tables
+	@$(PY) -m tests.bench $(ARGS)
+
+clean: ## Remove what was built and installed; keeps .swiftclaw, where your data is
+	@rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@find swiftclaw_local tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup:
+	@command -v $(PYTHON) >/dev/null || { echo 'error: there is no $(PYTHON). Install Python 3.11 to 3.13, then type the same again.'; exit 1; }
+	@$(PYTHON) scripts/setup.py
