@@ -95,6 +95,7 @@ _ROWS: Final = sorted(
 _LAST_32_BITS: Final = 0xFFFF_FFFF
 
 
+@lru_cache(maxsize=_ADDRESSES_KEPT)
 def read_address(text: str) -> IpAddress | None:
     """Return an IP address, out of its brackets and without its zone; None when the text is none.
 

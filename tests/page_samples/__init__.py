@@ -1,0 +1,1 @@
+"""The SwiftClaw page's own samples, as receivers have copied them."""
