@@ -48,12 +48,21 @@ class App:
     @cached_property
     def client(self) -> Client:
         """The connection to the server, opened by the first request."""
+        return self.connect(timeout_s=self.timeout_s)
+
+    def connect(self, *, timeout_s: float | None) -> Client:
+        """Return a connection of its own, with another patience; whoever asks for it closes it."""
         return Client(
             self.address,
-            timeout_s=self.timeout_s,
+            timeout_s=timeout_s,
             token=self.environment.get(TOKEN_VARIABLE),
             trace=self.output.note if self.verbose else None,
         )
+
+    def close(self) -> None:
+        """Let go of the connection, if there is one."""
+        if "client" in self.__dict__:
+            self.client.close()
 
     def confirm(self, question: str, *, instead: str) -> bool:
         """Ask a yes-or-no question; `instead` is what to type where nobody can answer.
@@ -77,6 +86,10 @@ def pass_app(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def run(*args: Any, **values: Any) -> Any:
-        return function(App(given_options(click.get_current_context())), *args, **values)
+        app = App(given_options(click.get_current_context()))
+        try:
+            return function(app, *args, **values)
+        finally:
+            app.close()
 
     return run

@@ -152,7 +152,9 @@ class Client:
         except TimeoutError:
             self.close()
             raise WaitTimeout(
-                f"No answer from {self.address.url} within {limit:g}s.", hint="Wait longer: --timeout 60s"
+                f"No answer from {self.address.url} within {limit:g}s.",
+                hint="Wait longer: --timeout 60s",
+                extra={"waited_s": limit},
             ) from None
         except (OSError, http.client.HTTPException) as error:
             self.close()
@@ -171,6 +173,10 @@ class Client:
         connection = kind(self._parts.hostname or "", self._parts.port, timeout=wait)
         try:
             connection.connect()
+        except TimeoutError:
+            raise NoServer(
+                f"No SwiftClaw local server answers at {self.address.url} within {wait:g}s.", extra={"waited_s": wait}
+            ) from None
         except (OSError, UnicodeError) as error:
             raise self._no_answer(error) from None
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

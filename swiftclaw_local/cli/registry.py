@@ -28,10 +28,17 @@ class Entry(NamedTuple):
 
 
 _HERE: Final = "swiftclaw_local.cli."
+_SHELLS: Final = ("bash", "zsh", "fish")
 
 # The jobs of the help page, in its order. A command is listed here when it exists, and not before.
 JOBS: Final[dict[str, tuple[Entry, ...]]] = {
-    "Start": (),
+    "Start": (
+        Entry("serve", _HERE + "serve:serve", "Run the server."),
+        Entry("ready", _HERE + "server_commands:ready", "Say by the exit code whether a server is ready."),
+        Entry("status", _HERE + "server_commands:status", "Show the whole server at a glance."),
+        Entry("doctor", _HERE + "doctor:doctor", "Look for what is wrong with the set-up."),
+        Entry("reset", _HERE + "server_commands:reset", "Forget everything, and start over."),
+    ),
     "Platform": (),
     "Send": (),
     "Look": (),
@@ -44,8 +51,11 @@ JOBS: Final[dict[str, tuple[Entry, ...]]] = {
             ("show", "freeze", "advance", "to", "next", "idle", "resume"),
         ),
     ),
-    "Check": (),
-    "Help": (),
+    "Check": (Entry("verify", _HERE + "verify:verify", "Check a signature, and say why it does not match."),),
+    "Help": (
+        Entry("help", _HERE + "helping:help_command", "Show the help of a command, or of exit-codes."),
+        Entry("completion", _HERE + "completion:completion", "Print the completion script of a shell.", _SHELLS),
+    ),
 }
 
 
