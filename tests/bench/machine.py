@@ -1,0 +1,64 @@
+"""The machine under the bench: its name, and which core each side runs on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """One core for what is measured, another for the receiver and whoever loads the API; None: no choice on this system."""
+
+    measured: int | None
+    receiver: int | None
+
+    @property
+    def text(self) -> str:
+        """How they are shared, in words."""
+        if self.measured is None:
+            return "not pinned"
+        if self.measured == self.receiver:
+            return f"all on core {self.measured}: there is only one"
+        return f"measured on core {self.measured}, receiver on core {self.receiver}"
+
+
+def cores() -> Cores:
+    """Return the first and the last core that this process may use."""
+    if sys.platform != "linux":
+        return Cores(None, None)
+    usable = sorted(os.sched_getaffinity(0))
+    return Cores(usable[0], usable[-1])
+
+
+def pin(process_id: int, core: int | None) -> None:
+    """Keep a process, and all it will start, on one core."""
+    if sys.platform == "linux" and core is not None:
+        os.sched_setaffinity(process_id, {core})
+
+
+def machine() -> dict[str, str]:
+    """Return the machine's name and the versions that matter, by what they are."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": str(os.cpu_count()),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "aiohttp": version("aiohttp"),
+        "uvloop": version("uvloop"),
+        "sqlite": sqlite3.sqlite_version,
+    }
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

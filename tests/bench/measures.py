@@ -1,0 +1,282 @@
+"""What is measured, each with its rounds, its ledger and its goals."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count as numbers
+from pathlib import Path
+from typing import Any, Final
+
+from tests.bench.child import Child, ChildFailed
+from tests.bench.database import Rows, add_pending_retries, count_rows
+from tests.bench.machine import Cores
+from tests.bench.receiver import Receiver, lean_receiver
+from tests.bench.report import Figure, Goal, Ledger, compared, percentile, spread
+from tests.bench.server import PROGRAM, command_seconds, server
+from tests.bench.sides.payload import AGENT
+
+# Requests in flight: of R as of the engine.
+SLOTS: Final = 64
+_LONGEST_SETTLE_S: Final = 60.0
+_FULL_SCHEDULE: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How long to measure."""
+
+    rounds: int
+    deliveries: int
+    schedules: int
+    latencies: int
+    pending: int
+    commands: int
+
+
+FULL: Final = Scale(rounds=7, deliveries=6000, schedules=500, latencies=200, pending=1_000_000, commands=7)
+QUICK: Final = Scale(rounds=3, deliveries=2000, schedules=150, latencies=60, pending=100_000, commands=3)
+
+
+class Bench:
+    """What every measure needs: the receiver, the cores, the scale, and a folder for databases and logs."""
+
+    def __init__(self, receiver: Receiver, cores: Cores, scale: Scale, folder: Path) -> None:
+        self.receiver = receiver
+        self.cores = cores
+        self.scale = scale
+        self.log = folder / "children.log"
+        self._folder = folder
+        self._numbers = numbers()
+
+    def new_db(self) -> Path:
+        """Return the path of a database that does not exist yet, in a folder of its own."""
+        return self._folder / f"data-{next(self._numbers)}" / "swiftclaw.db"
+
+    def yardstick(self) -> Child:
+        """Start R."""
+        url = self.receiver.url("/ok")
+        return Child("yardstick", core=self.cores.measured, log=self.log, url=url, slots=SLOTS)
+
+    def engine(self, db: Path, url: str, *, clock: str = "real") -> Child:
+        """Start an engine over a database whose one webhook is `url`."""
+        given = {"db": str(db), "url": url, "clock": clock}
+        return Child("engine", core=self.cores.measured, log=self.log, slots=SLOTS, **given)
+
+    def balanced(self, engine: Child, db: Path, what: str, count: int, *, attempts_each: int = 1) -> dict[str, Any]:
+        """Run a round of an engine and return what it measured. Raises: LedgerUnbalanced."""
+        rows, requests = count_rows(db), self.receiver.requests()
+        measured = engine.round(what=what, count=count)
+        self.check_ledger(db, rows, requests, emitted=count, attempts_each=attempts_each)
+        return measured
+
+    def check_ledger(self, db: Path, rows: Rows, requests: int, *, emitted: int, attempts_each: int = 1) -> None:
+        """Check what was added since these counts were taken. Raises: LedgerUnbalanced."""
+        now = count_rows(db)
+        ledger = Ledger(
+            events=now.events - rows.events,
+            deliveries=now.deliveries - rows.deliveries,
+            attempts=now.attempts - rows.attempts,
+            requests=self.receiver.requests() - requests,
+        )
+        ledger.check(emitted=emitted, attempts_each=attempts_each)
+
+
+Measure = Callable[[Bench], list[Figure]]
+
+
+def deliveries(bench: Bench) -> list[Figure]:
+    """Deliveries per second, every attempt durable, against R."""
+    db, count = bench.new_db(), bench.scale.deliveries
+    ours, theirs = [], []
+    with bench.yardstick() as yardstick, bench.engine(db, bench.receiver.url("/ok")) as engine:
+        yardstick.round(count=count // 4)
+        bench.balanced(engine, db, "deliver", count // 4)
+        for _ in range(bench.scale.rounds):
+            theirs.append(yardstick.round(count=count))
+            ours.append(bench.balanced(engine, db, "deliver", count))
+    return [
+        compared(
+            "deliveries",
+            "every attempt durable",
+            "/s",
+            ours=_column(ours, "per_second"),
+            theirs=_column(theirs, "per_second"),
+            against="R",
+            goal=Goal("at_least", 0.9),
+        ),
+        compared(
+            "deliveries",
+            "CPU time of each",
+            "µs",
+            ours=_column(ours, "cpu_us"),
+            theirs=_column(theirs, "cpu_us"),
+            against="R",
+        ),
+    ]
+
+
+def schedule(bench: Bench) -> list[Figure]:
+    """Deliveries taken through all six attempts per second under the manual clock, against R for as many requests."""
+    db, count = bench.new_db(), bench.scale.schedules
+    ours, theirs = [], []
+    with bench.yardstick() as yardstick, bench.engine(db, bench.receiver.url("/fail"), clock="manual") as engine:
+        yardstick.round(count=count)
+        bench.balanced(engine, db, "schedule", count // 4, attempts_each=_FULL_SCHEDULE)
+        for _ in range(bench.scale.rounds):
+            theirs.append(yardstick.round(count=count * _FULL_SCHEDULE)["per_second"] / _FULL_SCHEDULE)
+            measured = bench.balanced(engine, db, "schedule", count, attempts_each=_FULL_SCHEDULE)
+            ours.append(measured["per_second"])
+    meaning, goal = "6 attempts each, manual clock", Goal("at_least", 0.8)
+    return [compared("schedule", meaning, "/s", ours=ours, theirs=theirs, against="R/6", goal=goal)]
+
+
+def latency(bench: Bench) -> list[Figure]:
+    """From emit returning to the request arriving, idle; the receiver must tell arrivals, so it is the bench's own."""
+    medians, worst = [], []
+    with (
+        lean_receiver(core=bench.cores.receiver, why="it tells arrivals") as receiver,
+        bench.engine(bench.new_db(), receiver.url("/ok")) as engine,
+    ):
+        engine.round(what="latency", count=10)
+        for _ in range(bench.scale.rounds):
+            receiver.arrivals()
+            returned = engine.round(what="latency", count=bench.scale.latencies)["returned"]
+            arrived = receiver.arrivals()
+            took = [(at - emitted) * 1000 for at, emitted in zip(arrived, returned, strict=True)]
+            medians.append(percentile(took, 50))
+            worst.append(percentile(took, 99))
+    return [
+        Figure("latency", "emit returned to arrival, median", "ms", spread(medians), goal=Goal("at_most", 5)),
+        Figure("latency", "the same, p99", "ms", spread(worst)),
+    ]
+
+
+def api(bench: Bench) -> list[Figure]:
+    """Events emitted through the HTTP API, durable when answered, while they are delivered, against R."""
+    db, count = bench.new_db(), bench.scale.deliveries
+    ours, theirs, delivered = [], [], []
+    flags = ("--per-webhook", str(SLOTS))
+    with (
+        bench.yardstick() as yardstick,
+        server(db, core=bench.cores.measured, log=bench.log, flags=flags) as running,
+        Child("caller", core=bench.cores.receiver, log=bench.log, url=running.url, connections=SLOTS) as caller,
+    ):
+        running.post(f"/v1/agents/{AGENT}/webhooks", {"url": bench.receiver.url("/ok")})
+        for number in range(bench.scale.rounds + 1):
+            r = yardstick.round(count=count)
+            rows, requests = count_rows(db), bench.receiver.requests()
+            started = time.perf_counter()
+            emitted = caller.round(count=count)
+            _wait_attempts(db, rows.attempts + count)
+            seconds = time.perf_counter() - started
+            bench.check_ledger(db, rows, requests, emitted=count)
+            if number:  # the first round only warms up
+                theirs.append(r["per_second"])
+                ours.append(emitted)
+                delivered.append(count / seconds)
+    rate, p50, p99 = (_column(ours, key) for key in ("per_second", "p50_ms", "p99_ms"))
+    tails = [high / middle for high, middle in zip(p99, p50, strict=True)]
+    goal = Goal("at_least", 0.5)
+    return [
+        compared("api", "emitted, durable on answer", "/s", ours=rate, theirs=theirs, against="R", goal=goal),
+        compared("api", "emitted and delivered", "/s", ours=delivered, theirs=theirs, against="R"),
+        Figure("api", "p50 of emit under this load", "ms", spread(p50)),
+        Figure("api", "p99 over p50 of emit", "times", spread(tails), goal=Goal("at_most", 10)),
+    ]
+
+
+def backlog(bench: Bench) -> list[Figure]:
+    """Rate and memory with a backlog of pending retries, against an engine without."""
+    count, pending = bench.scale.deliveries, bench.scale.pending
+    empty, full = bench.new_db(), bench.new_db()
+    url = bench.receiver.url("/ok")
+    with bench.engine(full, url):
+        pass  # makes the tables and the webhook
+    add_pending_retries(full, pending)
+    ours, theirs = [], []
+    with bench.engine(empty, url) as without, bench.engine(full, url) as laden:
+        bench.balanced(without, empty, "deliver", count // 4)
+        bench.balanced(laden, full, "deliver", count // 4)
+        for _ in range(bench.scale.rounds):
+            theirs.append(bench.balanced(without, empty, "deliver", count))
+            ours.append(bench.balanced(laden, full, "deliver", count))
+    more = [laden["memory_mb"] - without["memory_mb"] for laden, without in zip(ours, theirs, strict=True)]
+    return [
+        compared(
+            "backlog",
+            f"with {pending:,} retries pending",
+            "/s",
+            ours=_column(ours, "per_second"),
+            theirs=_column(theirs, "per_second"),
+            against="none",
+            goal=Goal("at_least", 0.95),
+        ),
+        Figure("backlog", "memory more than without", "MB", spread(more), goal=Goal("at_most", 20)),
+    ]
+
+
+def startup(bench: Bench) -> list[Figure]:
+    """From starting the server to its first `ready`: over a new database, and over the one that is there then."""
+    fresh: list[float] = []
+    again: list[float] = []
+    for _ in range(bench.scale.commands):
+        db = bench.new_db()
+        for seconds in (fresh, again):
+            with server(db, core=None, log=bench.log) as running:
+                seconds.append(running.ready_s)
+    goal = Goal("at_most", 2)
+    return [
+        Figure("startup", "to ready, new database", "s", spread(fresh), goal=goal),
+        Figure("startup", "to ready, existing database", "s", spread(again), goal=goal),
+    ]
+
+
+def commands(bench: Bench) -> list[Figure]:
+    """How long client commands take, and how much of it is Python's own start."""
+    asked = {
+        "swiftclaw --version": [*PROGRAM, "--version"],
+        "swiftclaw webhooks list": [*PROGRAM, "webhooks", "list", AGENT],
+        "swiftclaw trigger": [*PROGRAM, "trigger", "agent.completed", "--agent", AGENT],
+        "swiftclaw deliveries list": [*PROGRAM, "deliveries", "list"],
+    }
+    db = bench.new_db()
+    with server(db, core=None, log=bench.log) as running:
+        running.post(f"/v1/agents/{AGENT}/webhooks", {"url": bench.receiver.url("/ok")})
+        figures = []
+        for name, arguments in asked.items():
+            url = [] if name.endswith("--version") else ["--api-url", running.url]
+            took = _commands([*arguments, *url], bench, db.parent)
+            figures.append(Figure("commands", name, "s", spread(took), goal=Goal("at_most", 0.2)))
+    python = _commands([sys.executable, "-c", "pass"], bench, db.parent)
+    return [*figures, Figure("commands", "python itself", "s", spread(python))]
+
+
+MEASURES: Final[dict[str, Measure]] = {
+    "deliveries": deliveries,
+    "api": api,
+    "latency": latency,
+    "schedule": schedule,
+    "backlog": backlog,
+    "startup": startup,
+    "commands": commands,
+}
+
+
+def _column(rounds: list[dict[str, Any]], key: str) -> list[float]:
+    return [float(measured[key]) for measured in rounds]
+
+
+def _commands(arguments: list[str], bench: Bench, folder: Path) -> list[float]:
+    command_seconds(arguments, folder=folder)  # the first reads the files from the disk
+    return [command_seconds(arguments, folder=folder) for _ in range(bench.scale.commands)]
+
+
+def _wait_attempts(db: Path, wanted: int) -> None:
+    deadline = time.monotonic() + _LONGEST_SETTLE_S
+    while count_rows(db).attempts < wanted:
+        if time.monotonic() > deadline:
+            raise ChildFailed(f"The server did not deliver all events within {_LONGEST_SETTLE_S:g} s.")
+        time.sleep(0.05)
