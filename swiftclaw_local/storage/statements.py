@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, func, literal_column, select, update
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, select, text, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import ClauseElement
 
@@ -108,7 +108,7 @@ DUE_OF_WEBHOOK: Final = compiled(
         state_is(State.PENDING), delivery.c.webhook_id == bindparam("webhook_id"), delivery.c.due_at <= bindparam("now")
     )
     .order_by(delivery.c.due_at, delivery.c.id)
-    .limit(bindparam("limit"))
+    .suffix_with(text("LIMIT :limit"))  # .limit() would compile an OFFSET of its own, with a parameter of its own
 )
 NEXT_DUE_OF_WEBHOOK: Final = compiled(
     select(func.min(delivery.c.due_at)).where(state_is(State.PENDING), delivery.c.webhook_id == bindparam("webhook_id"))

@@ -1,7 +1,7 @@
 """The scripts make what the tables say; an upgrade keeps a copy, and happens as a whole or not at all."""
 
 # Blocking calls are fine here: nothing else runs on a test's loop.
-# ruff: noqa: ASYNC220, ASYNC221, ASYNC240
+# ruff: noqa: ASYNC221, ASYNC240
 
 from __future__ import annotations
 
