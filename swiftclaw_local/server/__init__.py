@@ -1,0 +1,1 @@
+"""The door: the HTTP API, its guard, its OpenAPI document and metrics."""

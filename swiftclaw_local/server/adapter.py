@@ -1,0 +1,165 @@
+"""Turns typed functions into routes of aiohttp.web: reads path, query, header and body into the models they ask for.
+
+A handler is an async function of what it names: `platform`; the names in its path; `query` and `body`, of the model they
+are annotated with; `idempotency_key`; `request`. The same annotations make the OpenAPI document. What a route does is
+not known here, nor who may call it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Final, Literal, get_type_hints
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from swiftclaw_local.errors import InvalidInput, SwiftclawError
+from swiftclaw_local.platform import Platform
+from swiftclaw_local.server.json_body import read_json_object
+
+Scope = Literal["open", "read", "emit", "manage", "admin"]
+Handler = Callable[..., Awaitable[Any]]
+
+JSON: Final = "application/json"
+HEADERS: Final = {"idempotency_key": "Idempotency-Key"}
+_MORE_WORDS: Final = {
+    "missing": "it is required",
+    "string_type": "write a string",
+    "int_type": "write a whole number",
+    "bool_type": "write true or false",
+    "dict_type": "write an object",
+    "list_type": "write a list",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer whose status or form is decided by the handler; `body` is a model, or bytes sent as they are."""
+
+    status: int
+    body: BaseModel | bytes | None = None
+    content_type: str = JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route: its handler, the scope a token needs for it, and for the OpenAPI document its answers and errors.
+
+    The first of `answers` is the status of a plain model; a text instead of a model is the content type of raw bytes.
+    """
+
+    method: str
+    path: str
+    handle: Handler
+    scope: Scope
+    answers: Mapping[int, type[BaseModel] | str | None]
+    errors: tuple[type[SwiftclawError], ...] = ()
+    query: type[BaseModel] | None = field(init=False)
+    body: type[BaseModel] | None = field(init=False)
+    headers: tuple[str, ...] = field(init=False)
+    names: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look at what the handler asks for."""
+        hints = get_type_hints(self.handle)
+        names = frozenset(inspect.signature(self.handle).parameters)
+        object.__setattr__(self, "query", hints.get("query"))
+        object.__setattr__(self, "body", hints.get("body"))
+        object.__setattr__(self, "headers", tuple(name for name in HEADERS if name in names))
+        object.__setattr__(self, "names", names)
+
+    @property
+    def path_names(self) -> list[str]:
+        """The names in the path, in order."""
+        return re.findall(r"{(\w+)}", self.path)
+
+
+def aiohttp_handler(route: Route, platform: Platform) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return what aiohttp calls for this route."""
+    status = next(iter(route.answers))
+
+    async def handle(request: web.Request) -> web.Response:
+        given = await _arguments(route, platform, request)
+        answer = await route.handle(**given)
+        return response(answer if isinstance(answer, Answer) else Answer(status, answer))
+
+    return handle
+
+
+def response(answer: Answer) -> web.Response:
+    """Return the answer as aiohttp sends it."""
+    body = answer.body
+    if body is None:
+        return web.Response(status=answer.status)
+    sent = body.__pydantic_serializer__.to_json(body) if isinstance(body, BaseModel) else body
+    return web.Response(status=answer.status, body=sent, headers={"Content-Type": answer.content_type})
+
+
+async def _arguments(route: Route, platform: Platform, request: web.Request) -> dict[str, Any]:
+    """Return what the handler asks for. Raises: InvalidInput and its kind, naming the field."""
+    given: dict[str, Any] = dict(request.match_info)
+    if "platform" in route.names:
+        given["platform"] = platform
+    if "request" in route.names:
+        given["request"] = request
+    if route.query is not None or request.query_string:
+        given |= _query(route, request)
+    for name in route.headers:
+        given[name] = request.headers.get(HEADERS[name])
+    if route.body is not None:
+        given["body"] = _validated(route.body, await read_json_object(request), where="the body")
+    return given
+
+
+def _query(route: Route, request: web.Request) -> dict[str, Any]:
+    names = list(request.query)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidInput(f'"{twice[:80]}" is given twice in the query.', field=twice[:80])
+    if route.query is None:
+        raise InvalidInput(
+            f'This route takes no query; it got "{names[0][:80] if names else request.query_string[:80]}".'
+        )
+    return {"query": _validated(route.query, dict(request.query), where="the query", strict=False)}
+
+
+def _validated(model: type[BaseModel], given: dict[str, Any], *, where: str, strict: bool = True) -> BaseModel:
+    try:
+        return model.model_validate(given, strict=strict)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        # a name that is not known explains the one that is missing
+        problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
+        raise _invalid(problems[0], model, where=where) from None
+
+
+def _invalid(problem: ErrorDetails, model: type[BaseModel], *, where: str) -> InvalidInput:
+    """Return the first problem in words, with the field's name."""
+    name = _name([part for part in problem["loc"] if not (isinstance(part, str) and part in _UNION_ARMS)])
+    match problem["type"]:
+        case "extra_forbidden":
+            close = get_close_matches(name, model.model_fields, n=1)
+            guess = f' Did you mean "{close[0]}"?' if close else ""
+            known = ", ".join(model.model_fields)
+            text = f'There is no "{name[:80]}" in {where}.{guess}'
+            return InvalidInput(text, hint=f"It takes: {known}" if known else "It takes nothing.", field=name[:80])
+        case kind if kind in _MORE_WORDS:
+            return InvalidInput(f'"{name}" in {where}: {_MORE_WORDS[kind]}.', field=name)
+        case _:
+            told = problem["msg"].removeprefix("Value error, ")
+            return InvalidInput(f'"{name}" in {where}: {told[:1].lower()}{told[1:].rstrip(".")}.', field=name)
+
+
+_UNION_ARMS: Final = frozenset(
+    {"int", "float", "str"}
+)  # pydantic names the arm of a union that failed; people do not care
+
+
+def _name(parts: list[int | str]) -> str:
+    """Return `events[1]` or `data.x`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")

@@ -1,0 +1,33 @@
+"""Puts the API together: every route behind the guard, every error in one shape, the OpenAPI document of it all."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from swiftclaw_local import logs
+from swiftclaw_local.logs import Log
+from swiftclaw_local.platform import Platform
+from swiftclaw_local.server.adapter import Scope, aiohttp_handler
+from swiftclaw_local.server.error_answers import answer_errors
+from swiftclaw_local.server.guard import Guard
+from swiftclaw_local.server.json_body import MAX_BODY
+from swiftclaw_local.server.openapi import document
+from swiftclaw_local.server.routes import ROUTES
+from swiftclaw_local.server.routes.health import DOCUMENT
+from swiftclaw_local.server.tokens import read_tokens
+
+
+def make_app(platform: Platform, *, log: Log | None = None) -> web.Application:
+    """Return the API of a platform. Raises: SetupError when the token file cannot be used."""
+    settings = platform.settings
+    tokens = None if settings.token_file is None else read_tokens(settings.token_file)
+    guard = Guard(names=settings.api_host, tokens=tokens)
+    scopes: dict[web.AbstractRoute, Scope] = {}
+    app = web.Application(
+        middlewares=[answer_errors(log or logs.logger()), guard.middleware(scopes)], client_max_size=MAX_BODY
+    )
+    for route in ROUTES:
+        added = app.router.add_route(route.method, route.path, aiohttp_handler(route, platform))
+        scopes[added] = route.scope
+    app[DOCUMENT] = document(ROUTES, with_tokens=tokens is not None)
+    return app

@@ -1,0 +1,115 @@
+"""One line for people on why a delivery stands as it does, and on a wait that ran out. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from swiftclaw_local.storage.records import Delivery
+from swiftclaw_local.storage.states import State
+
+CAUSE_WORDS: Final = {
+    "connect_refused": "connection refused",
+    "connect_failed": "no connection",
+    "connect_timeout": "no connection in time",
+    "dns": "name not found",
+    "reset": "connection reset",
+    "closed_early": "closed without an answer",
+    "timeout": "no answer in time",
+    "malformed": "not an HTTP answer",
+    "stale_connection": "reused connection had died",
+    "redirect": "redirect",
+    "tls_expired": "certificate expired",
+    "tls_wrong_host": "certificate of another host",
+    "tls_untrusted": "certificate not trusted",
+    "tls_version": "TLS version not supported",
+    "tls_not_tls": "answered without TLS",
+    "tls_timeout": "no TLS in time",
+    "tls_failed": "TLS failed",
+    "blocked_host": "public host, not allowed",
+    "blocked_address": "address never sent to",
+    "blocked_self": "SwiftClaw local's own port",
+    "internal": "a defect of SwiftClaw local",
+    "interrupted": "cut off by a stop of SwiftClaw local",
+}
+
+
+def explanation(delivery: Delivery, *, retries_max: int, now: datetime) -> str:
+    """Return the line: `4xx is not retried`, `retry 2 of 5 in 4m 12s`, `waits: webhook-123 is disabled`."""
+    match delivery.state:
+        case State.PENDING:
+            return _pending(delivery, retries_max=retries_max, now=now)
+        case State.IN_FLIGHT:
+            return "being sent"
+        case State.SUCCEEDED:
+            return "delivered" if not delivery.retries_used else f"delivered by retry {delivery.retries_used}"
+        case State.CANCELED:
+            return (
+                f"{delivery.webhook_id} was deleted" if delivery.reason == "webhook_deleted" else "canceled on request"
+            )
+        case State.DEAD:
+            return _dead(delivery, retries_max=retries_max)
+
+
+def wait_text(delivery: Delivery, *, retries_max: int, now: datetime, timeout_s: float, virtual: bool) -> str:
+    """Return why a wait for this delivery ran out: how it stands, and what it waits for."""
+    state = {State.IN_FLIGHT: "being sent", State.PENDING: "retrying" if delivery.attempts else "scheduled"}
+    text = f"{delivery.id} is still {state.get(delivery.state, delivery.state.value)} after {timeout_s:g}s"
+    if delivery.attempts:
+        text += f": {delivery.attempts} {'send' if delivery.attempts == 1 else 'sends'}, last {last_answer(delivery)}"
+    if delivery.state is State.PENDING:
+        time = " of virtual time" if virtual and delivery.due_at > now else ""
+        text += f"; {_next(delivery, retries_max=retries_max, now=now, verb='due ')}{time}"
+    return text
+
+
+def last_answer(delivery: Delivery) -> str:
+    """Return the newest attempt's status, or its error in words."""
+    if delivery.last_status is not None:
+        return str(delivery.last_status)
+    return CAUSE_WORDS.get(delivery.last_error_class or "", delivery.last_error_class or "no answer")
+
+
+def span_text(span: timedelta) -> str:
+    """Return a span in its two largest units, as `4m 12s`, `6h 00m`, `58s`."""
+    seconds = max(0, -(-span // timedelta(seconds=1)))
+    days, hours, minutes = seconds // 86_400, seconds // 3600 % 24, seconds // 60 % 60
+    if days:
+        return f"{days}d {hours:02}h"
+    if hours:
+        return f"{hours}h {minutes:02}m"
+    return f"{minutes}m {seconds % 60:02}s" if minutes else f"{seconds}s"
+
+
+def _pending(delivery: Delivery, *, retries_max: int, now: datetime) -> str:
+    text = _next(delivery, retries_max=retries_max, now=now)
+    if not delivery.webhook_enabled:
+        return f"waits: {delivery.webhook_id} is disabled"
+    return f"{last_answer(delivery)}; {text}" if delivery.attempts else text
+
+
+def _next(delivery: Delivery, *, retries_max: int, now: datetime, verb: str = "") -> str:
+    number = delivery.retries_used
+    what = (
+        f"retry {number} of {retries_max}" if number else "first attempt" if not delivery.attempts else "next attempt"
+    )
+    return f"{what} {verb}in {span_text(delivery.due_at - now)}" if delivery.due_at > now else f"{what} due now"
+
+
+def _dead(delivery: Delivery, *, retries_max: int) -> str:
+    status = delivery.last_status
+    match delivery.reason:
+        case "rejected" if status is not None and 300 <= status <= 399:
+            return "redirects are not followed, and not retried"
+        case "rejected" if status is not None:
+            return f"{status // 100}xx is not retried"
+        case "exhausted":
+            return f"{last_answer(delivery)}; all {retries_max} retries are used up"
+        case "unscheduled":
+            return f"{last_answer(delivery)}; a {delivery.trigger} is one attempt, not retried"
+        case "blocked":
+            return f"not sent: {last_answer(delivery)}"
+        case "interrupted_repeatedly":
+            return "cut off five times in a row by a stop of SwiftClaw local"
+        case reason:
+            return str(reason)

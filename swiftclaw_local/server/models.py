@@ -1,0 +1,418 @@
+"""The API's JSON, in and out, as pydantic models; the OpenAPI document is made from these.
+
+Times are unix seconds of the engine's clock (whole, or with milliseconds); durations are milliseconds unless named `_s`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+T = TypeVar("T")
+Seconds = int | float
+DeliveryState = Literal["scheduled", "sending", "retrying", "delivered", "failed", "canceled"]
+
+
+class Model(BaseModel):
+    """A strict model: unknown fields are refused by name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+# --- what comes in ----------------------------------------------------------------------------------------------
+
+
+class WebhookCreate(Model):
+    """Register a URL. Without `events`, all nine types; without `secret`, one is made."""
+
+    url: str
+    events: list[str] | None = None
+    secret: str | None = None
+    description: str = Field(default="", max_length=500)
+    enabled: bool = True
+
+
+class WebhookUpdate(Model):
+    """Change what is given, leave the rest."""
+
+    url: str | None = None
+    events: list[str] | None = None
+    secret: str | None = None
+    description: str | None = Field(default=None, max_length=500)
+    enabled: bool | None = None
+
+
+class SecretRotate(Model):
+    """Switch to this secret, or to a new one."""
+
+    secret: str | None = None
+
+
+class TestRequest(Model):
+    """Send one signed test. `type` defaults to the first subscribed, `data` to the page's example."""
+
+    type: str | None = None
+    data: dict[str, Any] | None = None
+    retry: bool = False
+
+
+class EventCreate(Model):
+    """Emit an event. `data` is laid over the sample of its type; with `exact`, it is the event's whole data."""
+
+    type: str
+    data: dict[str, Any] | None = None
+    exact: bool = False
+    id: str | None = None
+    created: int | None = Field(default=None, ge=0, le=253_402_300_799)
+    webhook: str | None = None
+    allow_unknown_type: bool = False
+
+
+class SequenceCreate(Model):
+    """Let an agent run, or a deployment, go through its events on the engine's clock."""
+
+    ending: str
+
+
+class ReplayRequest(Model):
+    """Replay: one attempt, or the whole schedule `with_retries`. `now` brings a pending delivery forward instead."""
+
+    with_retries: bool = False
+    now: bool = False
+
+
+class AlertCreate(Model):
+    """Watch an agent's failed attempts."""
+
+    agent: str
+    metric: str
+    threshold: int = Field(ge=1, le=1_000_000)
+    window: str
+    notify_url: str | None = None
+
+
+class ClockSet(Model):
+    """How the clock shall run: `real`, `manual`, or N times as fast as `xN`."""
+
+    mode: str = Field(pattern=r"^(real|manual|x[0-9]{1,7}(\.[0-9]{1,3})?)$")
+
+
+class ClockAdvance(Model):
+    """Move a manual clock by a duration (`6m`, `1h30m`), running what becomes due on the way."""
+
+    by: str
+    max_sends: int = Field(default=10_000, ge=1)
+
+
+class ClockTo(Model):
+    """Move a manual clock to a time: unix seconds, or text as `2026-11-23 14:10`."""
+
+    to: int | float | str
+    max_sends: int = Field(default=10_000, ge=1)
+
+
+class ClockRun(Model):
+    """Run what is due next, or everything that is scheduled."""
+
+    max_sends: int = Field(default=10_000, ge=1)
+
+
+class ResetRequest(Model):
+    """Forget everything; `keep` may hold `webhooks`."""
+
+    keep: list[Literal["webhooks"]] = []
+
+
+class VerifyRequest(Model):
+    """Check a signature over a body, base64 of its exact bytes."""
+
+    body_base64: str
+    signature: str
+    secret: str
+
+
+# --- what goes out ----------------------------------------------------------------------------------------------
+
+
+class ErrorBody(Model):
+    """What went wrong, why, and what to do next."""
+
+    code: str
+    message: str
+    hint: str | None = None
+    field: str | None = None
+    docs: str | None = None
+
+
+class ErrorOut(BaseModel):
+    """An error; what belongs to it may stand beside it, as the `delivery` that was waited for."""
+
+    model_config = ConfigDict(extra="allow")
+
+    error: ErrorBody
+
+
+class WebhookStatsOut(Model):
+    delivered: int
+    failed: int
+    retrying: int
+    p50_ms: int | None
+    p95_ms: int | None
+    last_at: Seconds | None
+    last_status: int | None
+    last_error: str | None
+
+
+class WebhookOut(Model):
+    """A webhook. `secret` appears only in the answer to its creation, `stats` only where it is looked at."""
+
+    id: str
+    agent: str
+    url: str
+    events: list[str]
+    description: str
+    enabled: bool
+    created: int
+    secret: str | None = None
+    stats: WebhookStatsOut | None = None
+    note: str | None = Field(
+        default=None, description="What to know about its URL, as: public host, sends are blocked."
+    )
+
+
+class WebhookUpdated(WebhookOut):
+    """A webhook after a change, with what it was before and how many scheduled attempts the change moved."""
+
+    before: WebhookOut
+    pending: int
+
+
+class WebhookDeletedOut(Model):
+    id: str
+    canceled: int
+    deliveries: int
+
+
+class SecretOut(Model):
+    secret: str
+
+
+class EventOut(Model):
+    """An event: what its bytes say, parsed."""
+
+    id: str
+    type: str
+    created: int
+    data: dict[str, Any]
+
+
+class RequestOut(Model):
+    headers: dict[str, str]
+    bytes: int
+    sha256: str
+
+
+class ResponseOut(Model):
+    """The answer. `body` is text for people, `body_base64` the recorded bytes where they are not UTF-8."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: str
+    body_base64: str | None = None
+    size: int | None
+    truncated: str | None
+
+
+class AttemptError(Model):
+    kind: str
+    message: str
+
+
+class AttemptOut(Model):
+    """One HTTP exchange. `retry` is 0 for the first attempt, k for the k-th retry."""
+
+    id: str
+    n: int
+    kind: Literal["first", "retry", "again"]
+    retry: int
+    scheduled_at: Seconds
+    started_at: Seconds
+    ended_at: Seconds
+    duration_ms: int
+    url: str
+    request: RequestOut
+    response: ResponseOut | None
+    error: AttemptError | None
+    outcome: Literal["succeeded", "retry", "dead", "again", "interrupted", "superseded"]
+
+
+class PlannedOut(Model):
+    """An attempt that is still to come if all before it fail."""
+
+    retry: int
+    at: Seconds
+
+
+class HintOut(Model):
+    code: str
+    text: str
+
+
+class DeliveryOut(Model):
+    """One event owed to one webhook. Lists leave out `attempts`, `planned` and `hints` (they are null there)."""
+
+    id: str
+    event_id: str
+    event_type: str
+    agent: str
+    webhook_id: str
+    url: str
+    state: DeliveryState
+    held: bool = Field(description="It waits because its webhook is disabled.")
+    trigger: Literal["event", "test", "replay"]
+    sends: int
+    retries_done: int
+    retries_max: int
+    created_at: Seconds
+    next_at: Seconds | None
+    next_in_s: Seconds | None
+    ended_at: Seconds | None
+    final_reason: str | None
+    explanation: str | None = Field(description="One line for people: why it stands as it does.")
+    replay_of: str | None
+    bytes: int
+    last_at: Seconds | None
+    last_status: int | None
+    last_error: str | None
+    last_ms: int | None
+    attempts: list[AttemptOut] | None = None
+    planned: list[PlannedOut] | None = None
+    hints: list[HintOut] | None = None
+
+
+class EventWithDeliveries(Model):
+    event: EventOut
+    deliveries: list[DeliveryOut]
+    known: bool = False
+
+
+class EmittedSequence(Model):
+    events: list[EventWithDeliveries]
+
+
+class CauseGroupOut(Model):
+    cause: str
+    deliveries: int
+    events: int
+    webhooks: int
+    first: Seconds
+    last: Seconds
+
+
+class AlertOut(Model):
+    id: str
+    agent: str
+    metric: str
+    threshold: int
+    window: str
+    notify_url: str | None
+    state: Literal["ok", "firing"]
+    current: int
+    created: int
+
+
+class AlertEventOut(Model):
+    id: str
+    alert: str
+    state: Literal["ok", "firing"]
+    count: int
+    at: Seconds
+
+
+class SendOut(Model):
+    """One attempt that ran while the clock moved. `after_s` is its distance from where the clock stood before."""
+
+    at: Seconds
+    after_s: Seconds
+    delivery: str
+    event: str
+    webhook: str
+    n: int
+    retry: int
+    retries_max: int
+    status: int | None
+    error: str | None
+    duration_ms: int
+    state: DeliveryState
+
+
+class ClockOut(Model):
+    """How the clock stands. `scheduled` counts attempts still to come; `next_at` is the earliest."""
+
+    mode: Literal["real", "manual", "fast"]
+    rate: float
+    now: Seconds
+    lead_s: Seconds
+    scheduled: int
+    next_at: Seconds | None
+
+
+class ClockMoved(ClockOut):
+    """What ran while the clock moved; `stopped_early` when `max_sends` was reached."""
+
+    sends: list[SendOut]
+    delivered: int
+    stopped_early: bool
+
+
+class StatsPointOut(Model):
+    t: Seconds
+    sent: int
+    delivered: int
+    failed: int
+    p50_ms: int | None
+    p95_ms: int | None
+
+
+class StatsOut(Model):
+    points: list[StatsPointOut]
+
+
+class VerifyOut(Model):
+    match: bool
+    reason: str | None
+    text: str
+
+
+class StatusOut(Model):
+    """The whole server at a glance."""
+
+    version: str
+    pid: int
+    address: str
+    data: str
+    durability: str
+    ephemeral: bool
+    clock: ClockOut
+    agents: list[str]
+    webhooks: int
+    deliveries: dict[DeliveryState, int]
+    attempts: int
+    stuck: int
+
+
+class HealthOut(Model):
+    ok: bool
+    reason: str | None = None
+
+
+class ListOut(Model, Generic[T]):
+    """One page of a list; `next` is the cursor of the next page, `total` is counted where that is cheap."""
+
+    data: list[T]
+    next: str | None = None
+    total: int | None = None
+
+
+Cursor = Annotated[str | None, Field(max_length=512)]

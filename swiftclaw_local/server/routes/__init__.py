@@ -1,0 +1,17 @@
+"""The routes of the API, one file per noun; each lists its own at the end."""
+
+from typing import Final
+
+from swiftclaw_local.server.adapter import Route
+from swiftclaw_local.server.routes import alerts, clock, deliveries, events, health, local, stats, webhooks
+
+ROUTES: Final[tuple[Route, ...]] = (
+    *webhooks.ROUTES,
+    *events.ROUTES,
+    *deliveries.ROUTES,
+    *alerts.ROUTES,
+    *stats.ROUTES,
+    *clock.ROUTES,
+    *local.ROUTES,
+    *health.ROUTES,
+)
