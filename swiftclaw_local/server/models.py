@@ -8,10 +8,38 @@ from __future__ import annotations
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from swiftclaw_local.events.catalog import EVENT_TYPE_NAMES
+from swiftclaw_local.events.sequences import AGENT_ENDINGS, DEPLOYMENT_ENDINGS
+from swiftclaw_local.server.written import (
+    AgentName,
+    AnyTypeName,
+    Base64,
+    Description,
+    DurationText,
+    EventId,
+    EventTypeName,
+    MetricName,
+    SecretText,
+    TimeText,
+    Url,
+    Whole,
+)
 
 T = TypeVar("T")
 Seconds = int | float
+EventTypes = Annotated[list[EventTypeName], Field(json_schema_extra={"minItems": 1})]
 DeliveryState = Literal["scheduled", "sending", "retrying", "delivered", "failed", "canceled"]
+
+
+# A type that SwiftClaw does not have is taken only when asked for.
+_KNOWN_OR_ALLOWED: JsonDict = {
+    "anyOf": [
+        {"properties": {"type": {"enum": list(EVENT_TYPE_NAMES)}}},
+        {"properties": {"allow_unknown_type": {"const": True}}, "required": ["allow_unknown_type"]},
+    ]
+}
 
 
 class Model(BaseModel):
@@ -26,33 +54,33 @@ class Model(BaseModel):
 class WebhookCreate(Model):
     """Register a URL. Without `events`, all nine types; without `secret`, one is made."""
 
-    url: str
-    events: list[str] | None = None
-    secret: str | None = None
-    description: str = Field(default="", max_length=500)
+    url: Url
+    events: EventTypes | None = None
+    secret: SecretText | None = None
+    description: Description = ""
     enabled: bool = True
 
 
 class WebhookUpdate(Model):
     """Change what is given, leave the rest."""
 
-    url: str | None = None
-    events: list[str] | None = None
-    secret: str | None = None
-    description: str | None = Field(default=None, max_length=500)
+    url: Url | None = None
+    events: EventTypes | None = None
+    secret: SecretText | None = None
+    description: Description | None = None
     enabled: bool | None = None
 
 
 class SecretRotate(Model):
     """Switch to this secret, or to a new one."""
 
-    secret: str | None = None
+    secret: SecretText | None = None
 
 
 class TestRequest(Model):
     """Send one signed test. `type` defaults to the first subscribed, `data` to the page's example."""
 
-    type: str | None = None
+    type: EventTypeName | None = None
     data: dict[str, Any] | None = None
     retry: bool = False
 
@@ -60,19 +88,27 @@ class TestRequest(Model):
 class EventCreate(Model):
     """Emit an event. `data` is laid over the sample of its type; with `exact`, it is the event's whole data."""
 
-    type: str
+    model_config = ConfigDict(json_schema_extra=_KNOWN_OR_ALLOWED)
+
+    type: AnyTypeName
     data: dict[str, Any] | None = None
     exact: bool = False
-    id: str | None = None
-    created: int | None = Field(default=None, ge=0, le=253_402_300_799)
-    webhook: str | None = None
+    id: EventId | None = None
+    created: Whole | None = Field(default=None, ge=0, le=253_402_300_799)
+    webhook: str | None = Field(default=None, max_length=100)
     allow_unknown_type: bool = False
 
 
-class SequenceCreate(Model):
-    """Let an agent run, or a deployment, go through its events on the engine's clock."""
+class RunCreate(Model):
+    """How an agent's run ends."""
 
-    ending: str
+    ending: Annotated[str, Field(json_schema_extra={"enum": list(AGENT_ENDINGS)})]
+
+
+class DeploymentCreate(Model):
+    """How a deployment ends."""
+
+    ending: Annotated[str, Field(json_schema_extra={"enum": list(DEPLOYMENT_ENDINGS)})]
 
 
 class ReplayRequest(Model):
@@ -85,37 +121,37 @@ class ReplayRequest(Model):
 class AlertCreate(Model):
     """Watch an agent's failed attempts."""
 
-    agent: str
-    metric: str
-    threshold: int = Field(ge=1, le=1_000_000)
-    window: str
-    notify_url: str | None = None
+    agent: AgentName
+    metric: MetricName
+    threshold: Whole = Field(ge=1, le=1_000_000)
+    window: DurationText
+    notify_url: Url | None = None
 
 
 class ClockSet(Model):
     """How the clock shall run: `real`, `manual`, or N times as fast as `xN`."""
 
-    mode: str = Field(pattern=r"^(real|manual|x[0-9]{1,7}(\.[0-9]{1,3})?)$")
+    mode: str = Field(pattern=r"^(real|manual|x(0\.[0-9]{0,2}[1-9]|[1-9][0-9]{0,5}(\.[0-9]{1,3})?))$")
 
 
 class ClockAdvance(Model):
     """Move a manual clock by a duration (`6m`, `1h30m`), running what becomes due on the way."""
 
-    by: str
-    max_sends: int = Field(default=10_000, ge=1)
+    by: DurationText
+    max_sends: Whole = Field(default=10_000, ge=1, le=1_000_000)
 
 
 class ClockTo(Model):
     """Move a manual clock to a time: unix seconds, or text as `2026-11-23 14:10`."""
 
-    to: int | float | str
-    max_sends: int = Field(default=10_000, ge=1)
+    to: int | float | TimeText
+    max_sends: Whole = Field(default=10_000, ge=1, le=1_000_000)
 
 
 class ClockRun(Model):
     """Run what is due next, or everything that is scheduled."""
 
-    max_sends: int = Field(default=10_000, ge=1)
+    max_sends: Whole = Field(default=10_000, ge=1, le=1_000_000)
 
 
 class ResetRequest(Model):
@@ -127,7 +163,7 @@ class ResetRequest(Model):
 class VerifyRequest(Model):
     """Check a signature over a body, base64 of its exact bytes."""
 
-    body_base64: str
+    body_base64: Base64
     signature: str
     secret: str
 
@@ -291,6 +327,15 @@ class DeliveryOut(Model):
     hints: list[HintOut] | None = None
 
 
+class EventTypeOut(Model):
+    """An event type: its group, what SwiftClaw's page says of it, and a sample event."""
+
+    name: str
+    group: str
+    meaning: str
+    sample: EventOut
+
+
 class EventWithDeliveries(Model):
     event: EventOut
     deliveries: list[DeliveryOut]
@@ -413,6 +458,3 @@ class ListOut(Model, Generic[T]):
     data: list[T]
     next: str | None = None
     total: int | None = None
-
-
-Cursor = Annotated[str | None, Field(max_length=512)]

@@ -138,7 +138,7 @@ def delivery_out(delivery: Delivery, *, retries_max: int, now: datetime) -> Deli
         held=delivery.state is State.PENDING and not delivery.webhook_enabled,
         trigger=delivery.trigger,
         sends=delivery.attempts,
-        retries_done=delivery.retries_used,
+        retries_done=_retries_done(delivery),
         retries_max=retries_max,
         created_at=seconds(delivery.created_at),
         next_at=None if next_at is None else seconds(next_at),
@@ -153,6 +153,13 @@ def delivery_out(delivery: Delivery, *, retries_max: int, now: datetime) -> Deli
         last_error=delivery.last_error_class,
         last_ms=delivery.last_duration_ms,
     )
+
+
+def _retries_done(delivery: Delivery) -> int:
+    """Return how many retries were made: of a delivery that goes on, the one that was granted last is still to come."""
+    if delivery.state in (State.SUCCEEDED, State.DEAD):
+        return delivery.retries_used
+    return max(0, delivery.retries_used - 1)
 
 
 def claimed_delivery(claim: Claim, *, now: datetime) -> Delivery:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from swiftclaw_local.server.adapter import Route
-from swiftclaw_local.server.routes import alerts, clock, deliveries, events, health, local, stats, webhooks
+from swiftclaw_local.server.routes import alerts, clock, deliveries, event_types, events, health, local, stats, webhooks
 
 ROUTES: Final[tuple[Route, ...]] = (
     *webhooks.ROUTES,
@@ -12,6 +12,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *alerts.ROUTES,
     *stats.ROUTES,
     *clock.ROUTES,
+    *event_types.ROUTES,
     *local.ROUTES,
     *health.ROUTES,
 )
