@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv6Address
-from typing import Final, NoReturn
+from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from swiftclaw_local.dispatcher.hostname import ascii_host, is_local_name
@@ -18,6 +18,7 @@ _SHOWN: Final = 200
 _EXAMPLE: Final = "Write it as http://localhost:8000/webhooks/swiftclaw"
 _TOO_LONG: Final = f"is longer than {LONGEST_URL} bytes."
 _SHORTEN: Final = "Shorten its path or query."
+_WITHOUT_USER: Final = "Leave out what stands before the @; put a token into the path or query if you need one."
 _NOT_IPV6: Final = "has a host in brackets that is not an IPv6 address."
 _IPV6_EXAMPLE: Final = "Write it as http://[::1]:8000/webhooks/swiftclaw"
 _BRACKETED: Final = re.compile(r"\[([^\[\]]*)\](:[0-9]*)?")
@@ -28,6 +29,16 @@ _USER: Final = re.compile(r"(^|(?<=//))[^/?#]*@")
 _ASCII: Final = "".join(map(chr, range(128)))
 
 
+class _Wrong(Exception):
+    """What is wrong with a URL: `what` completes `url "..." `, `guess` is what may have been meant."""
+
+    def __init__(self, what: str, *, guess: str = "", hint: str = _EXAMPLE) -> None:
+        self.what = what
+        self.guess = guess
+        self.hint = hint
+        super().__init__(what)
+
+
 def check_url(text: str, *, field: str) -> str:
     """Return a URL that can be sent to, in ASCII: as it was written, but xn-- for an international host and %XX after it.
 
@@ -35,69 +46,57 @@ def check_url(text: str, *, field: str) -> str:
 
     Raises: InvalidUrl, saying what is wrong and what to write instead.
     """
-    fault = _Fault(text, field)
-    _check_characters(text, fault)
-    scheme = _SCHEME.match(text)
-    if scheme is None:
-        fault.is_("has no scheme.", guess=_with_scheme(text))
-    if scheme[1].lower() not in ("http", "https"):
-        fault.is_(f"has the scheme {scheme[1]}; a webhook is sent by http or https.", guess="")
     try:
-        parts = urlsplit(text)
-    except ValueError:
-        fault.is_(_NOT_IPV6, hint=_IPV6_EXAMPLE)
-    if "@" in parts.netloc:
-        fault.is_(
-            "holds a user name or password, which SwiftClaw does not send.",
-            hint="Leave out what stands before the @; put a token into the path or query if you need one.",
-        )
-    if "#" in text:
-        fault.is_("has a fragment (#...), which is never sent.", guess=text.partition("#")[0])
-    host = _checked_host(parts, fault)
-    if text.isascii():
-        return text
-    url = _in_ascii(parts, host)
-    if len(url) > LONGEST_URL:
-        fault.is_(_TOO_LONG, hint=_SHORTEN)
-    return url
-
-
-class _Fault:
-    """What is wrong with one given URL."""
-
-    def __init__(self, text: str, field: str) -> None:
-        self._text = text
-        self._field = field
-
-    def is_(self, what: str, *, guess: str = "", hint: str | None = None) -> NoReturn:
-        """Raise InvalidUrl; a guess that would not pass either is not offered."""
-        better = f" Did you mean {guess} ?" if guess and _passes(guess) else ""
-        raise InvalidUrl(
-            f'{self._field} "{_shown(self._text)}" {what}{better}',
-            hint=hint or (None if better else _EXAMPLE),
-            field=self._field,
-        )
+        return _checked(text)
+    except _Wrong as wrong:
+        message = f'{field} "{_shown(text)}" {wrong.what}'
+        if _passes(wrong.guess):
+            raise InvalidUrl(f"{message} Did you mean {wrong.guess} ?", field=field) from None
+        raise InvalidUrl(message, hint=wrong.hint, field=field) from None
 
 
 def _passes(guess: str) -> bool:
     try:
-        check_url(guess, field="")
-    except InvalidUrl:
+        return bool(guess and _checked(guess))
+    except _Wrong:
         return False
-    return True
 
 
-def _check_characters(text: str, fault: _Fault) -> None:
+def _checked(text: str) -> str:
+    _check_characters(text)
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        raise _Wrong("has no scheme.", guess=_with_scheme(text))
+    if scheme[1].lower() not in ("http", "https"):
+        raise _Wrong(f"has the scheme {scheme[1]}; a webhook is sent by http or https.")
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise _Wrong(_NOT_IPV6, hint=_IPV6_EXAMPLE) from None
+    if "@" in parts.netloc:
+        raise _Wrong("holds a user name or password, which SwiftClaw does not send.", hint=_WITHOUT_USER)
+    if "#" in text:
+        raise _Wrong("has a fragment (#...), which is never sent.", guess=text.partition("#")[0])
+    host = _checked_host(parts)
+    if text.isascii():
+        return text
+    url = _in_ascii(parts, host)
+    if len(url) > LONGEST_URL:
+        raise _Wrong(_TOO_LONG, hint=_SHORTEN)
+    return url
+
+
+def _check_characters(text: str) -> None:
     if not text.strip():
-        fault.is_("is empty.")
+        raise _Wrong("is empty.")
     if len(text.encode(errors="replace")) > LONGEST_URL:
-        fault.is_(_TOO_LONG, hint=_SHORTEN)
+        raise _Wrong(_TOO_LONG, hint=_SHORTEN)
     if any(not character.isprintable() for character in text):
-        fault.is_("holds an invisible or control character.", guess=text.strip())
+        raise _Wrong("holds an invisible or control character.", guess=text.strip())
     if " " in text:
-        fault.is_("holds a space.", guess=text.strip().replace(" ", "%20"))
+        raise _Wrong("holds a space.", guess=text.strip().replace(" ", "%20"))
     if "\\" in text:
-        fault.is_("holds a backslash.", guess=text.replace("\\", "/"))
+        raise _Wrong("holds a backslash.", guess=text.replace("\\", "/"))
 
 
 def _with_scheme(text: str) -> str:
@@ -113,37 +112,37 @@ def _with_scheme(text: str) -> str:
     return f"{'http' if local else 'https'}://{rest}"
 
 
-def _checked_host(parts: SplitResult, fault: _Fault) -> str:
+def _checked_host(parts: SplitResult) -> str:
     host = parts.hostname or ""
-    port = _checked_port(parts, fault)
+    port = _checked_port(parts)
     if not host:
         rest = urlunsplit(("", "", parts.path, parts.query, ""))
-        fault.is_("has no host.", guess=f"{parts.scheme}://localhost:{port}{rest}" if port else "")
+        raise _Wrong("has no host.", guess=f"{parts.scheme}://localhost:{port}{rest}" if port else "")
     if "[" in parts.netloc:
-        return _checked_ipv6(parts.netloc, fault)
+        return _checked_ipv6(parts.netloc)
     try:
         return ascii_host(host)
     except ValueError as error:
-        fault.is_(f'cannot be sent to: the host "{_shown(host)}" {error}.')
+        raise _Wrong(f'cannot be sent to: the host "{_shown(host)}" {error}.') from None
 
 
-def _checked_ipv6(netloc: str, fault: _Fault) -> str:
+def _checked_ipv6(netloc: str) -> str:
     if "%" in netloc:
-        fault.is_("has an IPv6 address with a zone, which only link-local addresses have; nothing is sent to those.")
+        raise _Wrong("has an IPv6 address with a zone, which only link-local addresses have; nothing is sent to those.")
     try:
         bracketed = _BRACKETED.fullmatch(netloc)
         return f"[{IPv6Address(bracketed[1] if bracketed else '')}]"
     except ValueError:
-        fault.is_(_NOT_IPV6, hint=_IPV6_EXAMPLE)
+        raise _Wrong(_NOT_IPV6, hint=_IPV6_EXAMPLE) from None
 
 
-def _checked_port(parts: SplitResult, fault: _Fault) -> int | None:
+def _checked_port(parts: SplitResult) -> int | None:
     try:
         port = parts.port
     except ValueError:
         port = 0
     if port == 0 or parts.netloc.endswith(":"):
-        fault.is_("has a port that is none: it is a whole number from 1 to 65535.")
+        raise _Wrong("has a port that is none: it is a whole number from 1 to 65535.")
     return port
 
 
