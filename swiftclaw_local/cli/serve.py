@@ -54,10 +54,8 @@ def _with_settings(of: Command) -> Command:
 def serve(app: App, serial: bool, config: Path | None, **given: Any) -> None:
     """Run the server here until ^C; every setting may also stand in the environment (SWIFTCLAW_PORT) or a file."""
     settings = _settings(app, given, serial=serial, config=config)
-    from swiftclaw_local.logs import set_up_logs  # noqa: PLC0415 - the engine and its logs are loaded by
-    from swiftclaw_local.server.serve import run  # noqa: PLC0415 - this command alone
+    from swiftclaw_local.server.serve import run  # noqa: PLC0415 - the engine is loaded by this command alone
 
-    set_up_logs(style=settings.log_format, level=settings.log_level)
     run(settings, started=_banner(app, settings))
 
 
