@@ -29,6 +29,8 @@ class Entry(NamedTuple):
 
 _HERE: Final = "swiftclaw_local.cli."
 _SHELLS: Final = ("bash", "zsh", "fish")
+_WEBHOOKS: Final = ("create", "update", "list", "delete", "test", "logs", "secret", "show")
+_DELIVERIES: Final = _HERE + "deliveries:deliveries"
 
 # The jobs of the help page, in its order. A command is listed here when it exists, and not before.
 JOBS: Final[dict[str, tuple[Entry, ...]]] = {
@@ -39,10 +41,28 @@ JOBS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry("doctor", _HERE + "doctor:doctor", "Look for what is wrong with the set-up."),
         Entry("reset", _HERE + "server_commands:reset", "Forget everything, and start over."),
     ),
-    "Platform": (),
-    "Send": (),
-    "Look": (),
-    "Repair": (),
+    "Platform": (
+        Entry(
+            "webhooks",
+            _HERE + "webhooks:webhooks",
+            "Register and manage webhooks, as in the SwiftClaw docs.",
+            _WEBHOOKS,
+        ),
+        Entry(
+            "alerts",
+            _HERE + "alerts:alerts",
+            "Be told when webhooks fail too often, as in the SwiftClaw docs.",
+            ("create", "list", "delete", "history"),
+        ),
+    ),
+    "Send": (
+        Entry("trigger", _HERE + "trigger:trigger", "Announce an event, and see what the receivers answer."),
+        Entry("events", _HERE + "events:events", "Look at the events that were announced.", ("list", "show", "body")),
+    ),
+    "Look": (
+        Entry("deliveries", _DELIVERIES, "Find deliveries, see what was sent.", ("list", "show", "wait", "curl")),
+    ),
+    "Repair": (Entry("deliveries", _DELIVERIES, "Find deliveries, see what was sent.", ("replay", "cancel")),),
     "Time": (
         Entry(
             "clock",
