@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from swiftclaw_local.errors import (
@@ -19,6 +20,7 @@ from swiftclaw_local.errors import (
     WaitTimeout,
 )
 from swiftclaw_local.platform import Platform
+from swiftclaw_local.platform.webhooks import check_agent
 from swiftclaw_local.server.adapter import Route
 from swiftclaw_local.server.detail import listed, wait_for, whole_delivery
 from swiftclaw_local.server.models import (
@@ -56,7 +58,7 @@ async def create_webhook(platform: Platform, agent: str, body: WebhookCreate) ->
 
 async def list_agent_webhooks(platform: Platform, agent: str, query: PageQuery) -> ListOut[WebhookOut]:
     """List an agent's webhooks, oldest first."""
-    return await _list(platform, agent, query)
+    return await _list(platform, check_agent(agent), query)
 
 
 async def list_webhooks(platform: Platform, query: PageQuery) -> ListOut[WebhookOut]:
@@ -114,11 +116,22 @@ async def test_webhook(platform: Platform, agent: str, webhook_id: str, body: Te
 async def list_webhook_deliveries(
     platform: Platform, agent: str, webhook_id: str, query: WebhookDeliveriesQuery
 ) -> ListOut[DeliveryOut]:
-    """List a webhook's deliveries, newest first: its log."""
-    await platform.webhooks.find(agent, webhook_id)
+    """List a webhook's deliveries, newest first: its log, which outlives the webhook."""
+    await _find_even_deleted(platform, agent, webhook_id)
     wanted = webhook_delivery_filter(query, webhook_id, now=platform.clock.now())
     page = await platform.reads.deliveries(wanted, limit=query.limit, cursor=query.cursor)
     return ListOut[DeliveryOut](data=listed(platform, page.rows), next=page.next)
+
+
+async def _find_even_deleted(platform: Platform, agent: str, webhook_id: str) -> None:
+    """Raises: UnknownAgent, UnknownWebhook when the agent never had such a webhook."""
+    try:
+        await platform.webhooks.find(agent, webhook_id)
+    except (UnknownAgent, UnknownWebhook) as error:
+        with suppress(UnknownWebhook):
+            if (await platform.reads.webhook(webhook_id)).agent == agent:
+                return
+        raise error from None
 
 
 async def _list(platform: Platform, agent: str | None, query: PageQuery) -> ListOut[WebhookOut]:
