@@ -21,7 +21,6 @@ from swiftclaw_local.dispatcher.signing import sign, verify
 _HEX: Final = re.compile(r"[0-9a-fA-F]{64}")
 _PREFIX: Final = re.compile(r"(?P<prefix>[A-Za-z][A-Za-z0-9_-]*[=:,])\s*(?P<rest>.+)", re.DOTALL)
 _STRIPE: Final = re.compile(r"t=(?P<time>[0-9]+),.*?v1=(?P<rest>[0-9a-f]+)")
-_DIGEST_BYTES: Final = 32
 _SHAPE: Final = "SwiftClaw sends 64 lower-case hex digits and nothing else."
 _RAW: Final = "Sign the raw bytes."
 
@@ -94,10 +93,9 @@ def _spellings(signature: str) -> Iterator[_Mistake]:
 def _from_base64(text: str) -> bytes | None:
     standard = text.replace("-", "+").replace("_", "/").rstrip("=")
     try:
-        digest = b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+        return b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
-    return digest if len(digest) == _DIGEST_BYTES else None
 
 
 def _mixed_up(body: bytes, guesses: list[Rewritten], signature: str, secret: str) -> Iterator[_Mistake]:

@@ -128,7 +128,7 @@ def _checked_host(parts: SplitResult) -> str:
 
 def _checked_ipv6(netloc: str) -> str:
     if "%" in netloc:
-        raise _Wrong("has an IPv6 address with a zone, which only link-local addresses have; nothing is sent to those.")
+        raise _Wrong("has an IPv6 address with a zone; those are link-local, and nothing is sent there.")
     try:
         bracketed = _BRACKETED.fullmatch(netloc)
         return f"[{IPv6Address(bracketed[1] if bracketed else '')}]"

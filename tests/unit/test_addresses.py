@@ -222,6 +222,7 @@ def test_the_ipv6_socket_of_the_engine_is_its_own_too() -> None:
     policy = own(("127.0.0.1", 7420), ("::1", 7430))
     assert policy.judge("localhost", "::1", 7430) is Cause.BLOCKED_SELF
     assert policy.judge("localhost", "::", 7430) is Cause.BLOCKED_SELF
+    assert policy.judge("localhost", "::1%lo", 7430) is Cause.BLOCKED_SELF
     assert policy.judge("localhost", "::1", 7420) is None
 
 
@@ -248,6 +249,7 @@ def test_this_machines_addresses_are_told_from_others() -> None:
         ("localhost", True, False),
         ("LOCALHOST.", True, False),
         ("app.localhost", True, False),
+        ("mylocalhost", True, True),
         ("host.docker.internal", True, True),
         ("printer.local", True, True),
         ("shop.test", True, True),

@@ -127,6 +127,7 @@ def test_a_secret_with_other_characters_around_it_is_recognised_from_both_sides(
         hmac.new(SECRET.encode(), BODY, hashlib.sha512).hexdigest(),
         f"t=17,v1={sign(SECRET, b'17.' + BODY)}",
         "sha1=" + hmac.new(SECRET.encode(), BODY, hashlib.sha1).hexdigest(),
+        base64.b64encode(hmac.new(SECRET.encode(), BODY, hashlib.sha512).digest()).decode(),
     ],
 )
 def test_another_computation_is_recognised(signature: str) -> None:
@@ -185,6 +186,11 @@ def test_any_input_gets_an_explanation(body: bytes, signature: str, secret: str)
 @given(st.binary(max_size=200), st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30))
 def test_the_right_signature_always_matches(body: bytes, secret: str) -> None:
     assert explain(body, sign(secret, body), secret).match
+
+
+@given(st.one_of(st.binary(max_size=50), st.sampled_from([b"", b"{}", b"[1]", b"1", BODY])))
+def test_a_guess_is_always_another_body(body: bytes) -> None:
+    assert body not in [guess.body for guess in rewritten(body)]
 
 
 @pytest.mark.parametrize(

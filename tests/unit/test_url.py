@@ -148,6 +148,10 @@ def test_a_url_without_a_scheme_is_answered_with_the_one_meant(text: str, guess:
         ("http://[v1.x]/", "has a host in brackets that is not an IPv6 address."),
         ("http://[::1]x/", "has a host in brackets that is not an IPv6 address."),
         ("http://x[::1]/", "has a host in brackets that is not an IPv6 address."),
+        (
+            "http://[fe80::1%25eth0]/",
+            "has an IPv6 address with a zone; those are link-local, and nothing is sent there.",
+        ),
         ("http://[127.0.0.1]/", "has a host in brackets that is not an IPv6 address."),
         ("http://a/" + "x" * LONGEST_URL, f"is longer than {LONGEST_URL} bytes."),
         ("http://a/" + "ü" * (LONGEST_URL // 4), f"is longer than {LONGEST_URL} bytes."),
