@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from functools import lru_cache
 from random import Random, SystemRandom
 from typing import Final
 
@@ -21,9 +22,15 @@ class IdFactory:
     """Makes ids that only go up; with a seed, the same ids in every run."""
 
     def __init__(self, seed: int | None = None) -> None:
+        self._seed = seed
         self._random: Random = SystemRandom() if seed is None else Random(seed)  # noqa: S311 - a seed asks for repeatable ids, not for secrecy
         self._milliseconds = -1
         self._last = 0
+
+    def go_on_after(self, made: str) -> None:
+        """Go on where ids were made before: a run that follows what `made` describes must not repeat that run's ids."""
+        if self._seed is not None:
+            self._random = Random(f"{self._seed} after {made}")  # noqa: S311 - as above
 
     def new(self, prefix: str, now: datetime) -> str:
         """Return `prefix_` + 26 digits for the aware time `now`; greater than every id made before by this factory."""
@@ -45,5 +52,10 @@ def derived_id(prefix: str, text: str) -> str:
 
 def _encode(number: int) -> str:
     """Return a number below 2^130 as 26 base32 digits."""
-    digits = [_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)]
-    return "".join(digits)
+    return f"{_first_digits(number >> 20)}{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
+
+
+@lru_cache(maxsize=8)  # ids made in the same millisecond differ in their last digits alone
+def _first_digits(number: int) -> str:
+    """Return a number below 2^110 as 22 base32 digits."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(100, -1, -10)])

@@ -80,17 +80,24 @@ class Journal:
         self._every_line = every_line
         self._collectors: list[list[Sent]] = []
         self._lines = 0
-        self._unsaid: list[Sent] = []
+        self._unsaid_ms: list[int] = []
 
     def add(self, attempt: Sent) -> None:
         """Log an attempt and hand it to the collectors."""
         for collector in self._collectors:
             collector.append(attempt)
-        if attempt.state is State.SUCCEEDED and self._lines >= LINES_PER_SECOND and not self._every_line:
-            self._unsaid.append(attempt)
-            return
-        self._lines += 1
-        self._say(attempt)
+        if self._has_line(attempt.state):
+            self._lines += 1
+            self._say(attempt)
+        else:
+            self._unsaid_ms.append(attempt.duration_ms)
+
+    def only_counts(self, state: State, duration_ms: int) -> bool:
+        """Count an attempt that gets no line and that nobody collects; False when it is to be added."""
+        if self._collectors or self._has_line(state):
+            return False
+        self._unsaid_ms.append(duration_ms)
+        return True
 
     @contextmanager
     def collecting(self) -> Iterator[list[Sent]]:
@@ -104,11 +111,13 @@ class Journal:
 
     def every_second(self) -> None:
         """Say in one line what had no line of its own, and allow new lines."""
-        unsaid, self._unsaid, self._lines = self._unsaid, [], 0
-        if unsaid:
-            durations = sorted(attempt.duration_ms for attempt in unsaid)
+        durations, self._unsaid_ms, self._lines = sorted(self._unsaid_ms), [], 0
+        if durations:
             p95 = durations[min(len(durations) - 1, len(durations) * 95 // 100)]
-            self._log.info(logs.DELIVERIES_SUMMARIZED, delivered=len(unsaid), p95_ms=p95)
+            self._log.info(logs.DELIVERIES_SUMMARIZED, delivered=len(durations), p95_ms=p95)
+
+    def _has_line(self, state: State) -> bool:
+        return state is not State.SUCCEEDED or self._lines < LINES_PER_SECOND or self._every_line
 
     def _say(self, attempt: Sent) -> None:
         line = self._log.info if attempt.state is State.SUCCEEDED else self._log.warning

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Final
 
 from swiftclaw_local.storage.records import Claim
+
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(slots=True)
@@ -76,6 +79,12 @@ class Lanes:
     def load(self) -> dict[str, int]:
         """Return, per webhook, how many claims are waiting or in flight."""
         return {lane.webhook_id: len(lane.waiting) + lane.in_flight for lane in self._lanes.values()}
+
+    def full(self, most: int) -> frozenset[str]:
+        """Return the webhooks with at least `most` claims waiting or in flight."""
+        if self.waiting + self.in_flight < most:
+            return _NONE  # asked at every event, and most often there is nothing to look through
+        return frozenset(lane.webhook_id for lane in self._lanes.values() if len(lane.waiting) + lane.in_flight >= most)
 
     def _line_up(self, lane: Lane) -> None:
         if not lane.in_turn and lane.waiting:

@@ -6,6 +6,7 @@ Nothing else in the project turns an event into bytes; every attempt and replay 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -16,6 +17,7 @@ from swiftclaw_local.events.catalog import JsonObject
 MAX_DEPTH: Final = 64
 MAX_INTEGER: Final = 2**63
 EVENT_ID_MAX_LENGTH: Final = 128
+_LONG_NUMBER: Final = re.compile(rb"\d{19}")  # 2^63 has 19 digits
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False)
 
 
@@ -40,8 +42,14 @@ def new_event(*, id: str, type: str, agent: str | None, created_at: datetime, da
         raise InvalidInput(
             "An event id is 1 to 128 visible ASCII characters without spaces, as evt_abc123.", field="id"
         )
-    check_json(data)
-    return Event(id, type, agent, created_at, encode_event(id=id, type=type, created_at=created_at, data=data))
+    try:
+        body = encode_event(id=id, type=type, created_at=created_at, data=data)
+    except (ValueError, RecursionError):  # not finite, not Unicode, too deep: say which
+        check_json(data)
+        raise
+    if _may_harm(body):
+        check_json(data)
+    return Event(id, type, agent, created_at, body)
 
 
 def encode_event(*, id: str, type: str, created_at: datetime, data: JsonObject) -> bytes:
@@ -51,6 +59,11 @@ def encode_event(*, id: str, type: str, created_at: datetime, data: JsonObject) 
     """
     payload = {"id": id, "type": type, "created": int(created_at.timestamp()), "data": data}
     return _ENCODER.encode(payload).encode("utf-8")
+
+
+def _may_harm(body: bytes) -> bool:
+    """Return whether the bytes leave room for an integer beyond 64 bits or too deep a nest, so that the values must be looked at."""
+    return body.count(b"{") + body.count(b"[") > MAX_DEPTH or _LONG_NUMBER.search(body) is not None
 
 
 def check_json(value: object) -> None:

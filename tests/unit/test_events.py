@@ -98,6 +98,23 @@ def test_json_may_nest_64_levels_and_no_more() -> None:
         new_event(id="evt_1", type="agent.failed", agent="a", created_at=CREATED, data={"d": data})
 
 
+@pytest.mark.parametrize(
+    "data",
+    [{"rows": [{"n": n} for n in range(200)]}, {"braces": "{[" * 200}, {"digits": "1" * 40}, {"n": 2**63 - 1}],
+    ids=["wide", "braces in text", "digits in text", "the greatest integer"],
+)
+def test_what_only_looks_harmful_is_let_through(data: dict[str, Any]) -> None:
+    event = new_event(id="evt_1", type="agent.failed", agent="a", created_at=CREATED, data=data)
+    assert json.loads(event.body)["data"] == data
+
+
+def test_endless_json_is_too_deep() -> None:
+    data: dict[str, Any] = {}
+    data["self"] = data
+    with pytest.raises(InvalidJson, match="64 levels"):
+        new_event(id="evt_1", type="agent.failed", agent="a", created_at=CREATED, data=data)
+
+
 @pytest.mark.parametrize("id", ["", "a b", "é", "x" * 129, "a\n"])
 def test_an_event_id_is_visible_ascii(id: str) -> None:
     with pytest.raises(InvalidInput):

@@ -60,6 +60,29 @@ def test_above_fifty_successes_a_second_one_line_sums_up_the_rest() -> None:
     assert (summary["delivered"], summary["p95_ms"]) == (100, 145)
 
 
+def test_an_attempt_without_a_line_need_not_be_told_to_be_counted() -> None:
+    def busy(log: Any) -> None:
+        journal = Journal(log)
+        for number in range(LINES_PER_SECOND):
+            journal.add(attempt(number))
+        assert journal.only_counts(State.SUCCEEDED, 7) is True
+        journal.every_second()
+
+    (summary,) = [line for line in told(busy) if line["event"] == "deliveries.summarized"]
+    assert (summary["delivered"], summary["p95_ms"]) == (1, 7)
+
+
+def test_an_attempt_with_a_line_or_a_collector_is_to_be_told() -> None:
+    journal = Journal(structlog.get_logger())
+    assert journal.only_counts(State.SUCCEEDED, 7) is False
+    with structlog.testing.capture_logs():
+        for number in range(LINES_PER_SECOND):
+            journal.add(attempt(number))
+        assert journal.only_counts(State.DEAD, 7) is False
+        with journal.collecting():
+            assert journal.only_counts(State.SUCCEEDED, 7) is False
+
+
 def test_failures_always_get_their_own_line() -> None:
     def failing(log: Any) -> None:
         journal = Journal(log)

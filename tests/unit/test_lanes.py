@@ -55,6 +55,15 @@ def test_what_is_withdrawn_is_not_sent() -> None:
     assert (lanes.waiting, lanes.in_flight, lanes.load()) == (1, 0, {"b": 1})
 
 
+def test_a_webhook_is_full_by_what_waits_and_what_is_in_flight_together() -> None:
+    lanes = Lanes()
+    for number in range(3):
+        lanes.put(claim("a", number))
+    lanes.put(claim("b", 0))
+    lanes.take(slots=1)
+    assert [lanes.full(most) for most in (1, 3, 4)] == [{"a", "b"}, {"a"}, set()]
+
+
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=60), st.integers(1, 3))
 def test_no_webhook_ever_has_more_in_flight_than_its_slots_and_none_is_lost(
     steps: list[tuple[str, bool]], slots: int

@@ -11,11 +11,10 @@ from collections import deque
 from pathlib import Path
 from typing import Any, Final
 
-from swiftclaw_local.dispatcher.sender import Exchange, Sender
-
 from swiftclaw_local import logs
 from swiftclaw_local.dispatcher.addresses import AddressPolicy
 from swiftclaw_local.dispatcher.request import Request
+from swiftclaw_local.dispatcher.sender import Exchange, Sender
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.settings import Settings
 from tests.bench.child import Meter, answer_rounds

@@ -16,7 +16,7 @@ _AN_ID: Final = "evt_" + "0" * 26
 _A_TIME: Final = datetime(2026, 11, 23, 14, 10, tzinfo=UTC)
 _BASE: Final[dict[str, Any]] = {
     "agent": AGENT,
-    "request_id": "req_" + "0" * 26,
+    "request_id": "req_01hzy3v7k2mnq5rs8t9w0x4y6z",
     "duration": 1250,
     "tokens_used": 450,
     "response": {"message": ""},
