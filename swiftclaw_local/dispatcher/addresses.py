@@ -158,7 +158,10 @@ class AddressPolicy:
             ) from None
 
     def _allows_name(self, host: str) -> bool:
-        name = host.lower().removesuffix(".")
+        try:
+            name = ascii_host(host).removesuffix(".")
+        except ValueError:  # an IPv6 address, or no name: nothing is allowed by it
+            return False
         return any(
             name.endswith(allowed[1:]) if allowed.startswith("*.") else name == allowed for allowed in self._names
         )

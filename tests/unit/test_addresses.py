@@ -153,6 +153,8 @@ def test_an_unknown_mode_is_no_mode() -> None:
         ("*.yourapp.com", "yourapp.com", "8.8.8.8", False),
         ("*.yourapp.com", "evilyourapp.com", "8.8.8.8", False),
         ("bücher.example", "xn--bcher-kva.example", "8.8.8.8", True),
+        ("xn--bcher-kva.example", "bücher.example", "8.8.8.8", True),
+        ("yourapp.com", "not a name ü", "8.8.8.8", False),
         ("8.8.8.8", "dns.google", "8.8.8.8", True),
         ("8.8.8.8", "8.8.8.8", "8.8.8.8", True),
         ("8.8.8.8", "8.8.8.8", "8.8.4.4", False),
