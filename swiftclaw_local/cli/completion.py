@@ -45,9 +45,8 @@ def completion(app: App, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None
     name = context.info_name or "swiftclaw"
-    variable = f"_{name.replace('-', '_')}_COMPLETE".upper()
     # not kind.source(): for bash, that starts a bash to ask for its version
-    app.output.out.write(ShellComplete.source(kind(context.command, {}, name, variable)))
+    app.output.out.write(ShellComplete.source(kind(context.command, {}, name, "_SWIFTCLAW_COMPLETE")))
     if app.output.terminal:
         app.output.note(f"# To use it, put this line  {_HOW[shell]}")
 

@@ -21,6 +21,7 @@ from swiftclaw_local.errors import InvalidInput, SwiftclawError
 
 NAMES: Final = ("swiftclaw", "swiftclaw-local")
 INTERRUPTED: Final = 130
+COMPLETE: Final = "_SWIFTCLAW_COMPLETE"  # what the completion scripts set
 TITLE: Final = "SwiftClaw local: a fake SwiftClaw for developing and testing webhook receivers."
 
 
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # a stream that cannot stays as it is
     try:
-        code = _run(typed)
+        code = _complete() if COMPLETE in os.environ else _run(typed)
         sys.stdout.flush()
         return code
     except BrokenPipeError:  # whoever read the answer has seen enough; keep Python from flushing into the void
@@ -89,8 +90,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(typed: Sequence[str]) -> int:
     try:
-        code = root().main(typed, prog_name=_name(), standalone_mode=False)
+        # not click's own main(): it answers a closed pipe with exit 1, and errors in its own words
+        with root().make_context(_name(), list(typed)) as context:
+            code = context.command.invoke(context)
         return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
     except SwiftclawError as error:
         _say(typed, error)
         return error.exit_code
@@ -102,6 +107,13 @@ def _run(typed: Sequence[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
+
+
+def _complete() -> int:
+    """Answer a shell that completes a command line."""
+    from click.shell_completion import shell_complete  # noqa: PLC0415 - only a shell that completes needs it
+
+    return shell_complete(root(), {}, _name(), COMPLETE, os.environ[COMPLETE])
 
 
 def _usage(error: click.UsageError) -> InvalidInput:

@@ -154,6 +154,17 @@ def test_many_requests_use_one_connection(api: FakeApi, client: Client) -> None:
     assert api.connections == 1
 
 
+def test_an_answer_may_take_half_a_minute_or_for_a_long_one_any_time(api: FakeApi) -> None:
+    api.on("GET /x", 1)
+    patience = []
+    with closing(Client(Address(api.url))) as client:
+        for long in (False, True):
+            client.get("/x", long=long)
+            assert client._connection is not None
+            patience.append(client._connection.sock.gettimeout())
+    assert patience == [30, None]
+
+
 def test_a_read_is_asked_again_when_the_kept_connection_was_closed(api: FakeApi, client: Client) -> None:
     api.on("GET /x", 1)
     api.on("POST /x", 2)

@@ -8,6 +8,7 @@ import json
 import socket
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,19 @@ def test_a_server_that_hangs_uses_up_the_wait_it_takes(capsys: Shown, monkeypatc
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("SWIFTCLAW_API_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         assert main(["ready", "--wait", "300ms", "--timeout", "100ms"]) == 4
+        assert asked_so_far(silent) == 3  # 100 ms of waiting and a pause of 50 ms each
     assert "within 0.1s after 300ms." in capsys.readouterr().err
+
+
+def asked_so_far(server: socket.socket) -> int:
+    """Return how many connections wait to be accepted."""
+    server.setblocking(False)
+    count = 0
+    with suppress(BlockingIOError):
+        while True:
+            server.accept()[0].close()
+            count += 1
+    return count
 
 
 def test_status_shows_the_server_at_a_glance(api: FakeApi, capsys: Shown) -> None:
@@ -220,6 +233,13 @@ def test_reset_asks_on_a_terminal(
     monkeypatch.setattr("sys.stdin", Terminal(answer))
     assert main(["reset"]) == code
     assert len(api.bodies("POST /_local/reset")) == sent
+
+
+def test_with_no_input_it_asks_not_even_on_a_terminal(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.on("GET /_local/status", STATUS)
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    assert main(["reset", "--no-input"]) == 2
+    assert api.bodies("POST /_local/reset") == []
 
 
 def test_reset_with_yes_forgets(api: FakeApi, capsys: Shown) -> None:
@@ -295,6 +315,7 @@ def test_doctor_looks_at_everything_and_ends_with_0_when_nothing_fails(
     checks = json.loads(capsys.readouterr().out)["checks"]
     assert [check["subject"] for check in checks[1:]] == ["server", "deliveries", "database", "clock", "webhook-123"]
     assert {check["verdict"] for check in checks[1:]} == {"PASS"}
+    assert list(tmp_path.iterdir()) == [database]
 
 
 def test_doctor_names_the_other_swiftclaw_on_the_path(tmp_path: Path) -> None:
@@ -405,7 +426,5 @@ def test_a_shell_that_completes_is_offered_commands(capsys: Shown, monkeypatch: 
     monkeypatch.setenv("_SWIFTCLAW_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", "swiftclaw clock f")
     monkeypatch.setenv("COMP_CWORD", "2")
-    with pytest.raises(SystemExit) as ended:
-        main([])
-    assert ended.value.code == 0
+    assert main([]) == 0
     assert capsys.readouterr().out == "plain,freeze\n"

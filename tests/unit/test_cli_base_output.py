@@ -24,8 +24,8 @@ from swiftclaw_local.cli.output import (
 )
 
 ID = "dlv_01j5abcdefghjkmnpqrstv7qm9"
-COLUMNS = (Column("ID"), Column("MS", right=True), Column("URL", flexible=True), Column("STATE", style=state_color))
-ROWS = [("1", "5", "http://localhost:8000/webhooks/swiftclaw", "delivered"), ("22", "310", "http://b/", "failed")]
+COLUMNS = (Column("ID"), Column("STATE", style=state_color), Column("MS", right=True), Column("URL", flexible=True))
+ROWS = [("1", "delivered", "5", "http://localhost:8000/webhooks/swiftclaw"), ("22", "failed", "310", "http://b/")]
 
 
 def shown(*, color: str = "never", terminal: bool = False, room: int | None = None) -> str:
@@ -39,22 +39,27 @@ def shown(*, color: str = "never", terminal: bool = False, room: int | None = No
 
 def test_a_table_in_a_pipe_is_aligned_and_never_cut() -> None:
     assert shown() == (
-        "ID   MS  URL                                       STATE\n"
-        "1     5  http://localhost:8000/webhooks/swiftclaw  delivered\n"
-        "22  310  http://b/                                 failed\n"
+        "ID  STATE       MS  URL\n"
+        "1   delivered    5  http://localhost:8000/webhooks/swiftclaw\n"
+        "22  failed     310  http://b/\n"
     )
 
 
 def test_a_table_on_a_terminal_is_cut_in_its_flexible_column() -> None:
     assert shown(terminal=True, room=40) == (
-        "ID   MS  URL                   STATE\n"
-        "1     5  http://localhost:80…  delivered\n"
-        "22  310  http://b/             failed\n"
+        "ID  STATE       MS  URL\n1   delivered    5  http://localhost:80…\n22  failed     310  http://b/\n"
     )
 
 
 def test_a_terminal_too_narrow_for_anything_still_shows_every_column() -> None:
-    assert "http://…  delivered" in shown(terminal=True, room=5)
+    assert "1   delivered    5  http://…\n" in shown(terminal=True, room=5)
+
+
+def test_a_cell_cannot_break_out_of_its_table() -> None:
+    output = Output(environment={})
+    output.out = io.StringIO()
+    output.table([Column("BODY"), Column("N")], [["a\x1b[2J\nb", "1"]])
+    assert output.out.getvalue() == "BODY         N\na\\x1b[2J\\nb  1\n"
 
 
 def test_colors_take_no_room() -> None:

@@ -60,6 +60,7 @@ def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path, m
     Path("swiftclaw.toml").write_text('port = 1\nsecret = "scsec_file"\n')
     assert settings({}).port == 1
     assert settings({}, environment={"SWIFTCLAW_PORT": "2"}).port == 2
+    assert settings({}, environment={"SWIFTCLAW_ALLOW_HOST": "a.com,b.com"}).allow_host == ("a.com", "b.com")
     both = settings({"port": "3", "allow_host": ("a.com", "*.b.com")}, environment={"SWIFTCLAW_PORT": "2"})
     assert (both.port, both.allow_host, both.secret) == (3, ("a.com", "*.b.com"), "scsec_file")
 
