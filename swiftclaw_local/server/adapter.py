@@ -117,7 +117,7 @@ async def _arguments(route: Route, platform: Platform, request: web.Request) -> 
 
 
 def _query(route: Route, request: web.Request) -> dict[str, Any]:
-    names = list(request.query)
+    names = [name for name, _ in request.query.items()]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InvalidInput(f'"{twice[:80]}" is given twice in the query.', field=twice[:80])

@@ -27,7 +27,12 @@ def make_app(platform: Platform, *, log: Log | None = None) -> web.Application:
         middlewares=[answer_errors(log or logs.logger()), guard.middleware(scopes)], client_max_size=MAX_BODY
     )
     for route in ROUTES:
-        added = app.router.add_route(route.method, route.path, aiohttp_handler(route, platform))
+        added = app.router.add_route(route.method, _pattern(route.path), aiohttp_handler(route, platform))
         scopes[added] = route.scope
     app[DOCUMENT] = document(ROUTES, with_tokens=tokens is not None)
     return app
+
+
+def _pattern(path: str) -> str:
+    """Return a path as aiohttp matches it: /v1/alerts/history is no alert, so that only its own methods are allowed there."""
+    return path.replace("{alert_id}", "{alert_id:(?!history$)[^/]+}")

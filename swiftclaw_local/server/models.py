@@ -20,11 +20,13 @@ from swiftclaw_local.server.written import (
     DurationText,
     EventId,
     EventTypeName,
+    MaxSends,
     MetricName,
     SecretText,
+    Threshold,
     TimeText,
+    UnixSeconds,
     Url,
-    Whole,
 )
 
 T = TypeVar("T")
@@ -94,7 +96,7 @@ class EventCreate(Model):
     data: dict[str, Any] | None = None
     exact: bool = False
     id: EventId | None = None
-    created: Whole | None = Field(default=None, ge=0, le=253_402_300_799)
+    created: UnixSeconds | None = None
     webhook: str | None = Field(default=None, max_length=100)
     allow_unknown_type: bool = False
 
@@ -123,7 +125,7 @@ class AlertCreate(Model):
 
     agent: AgentName
     metric: MetricName
-    threshold: Whole = Field(ge=1, le=1_000_000)
+    threshold: Threshold
     window: DurationText
     notify_url: Url | None = None
 
@@ -138,20 +140,20 @@ class ClockAdvance(Model):
     """Move a manual clock by a duration (`6m`, `1h30m`), running what becomes due on the way."""
 
     by: DurationText
-    max_sends: Whole = Field(default=10_000, ge=1, le=1_000_000)
+    max_sends: MaxSends = 10_000
 
 
 class ClockTo(Model):
     """Move a manual clock to a time: unix seconds, or text as `2026-11-23 14:10`."""
 
     to: int | float | TimeText
-    max_sends: Whole = Field(default=10_000, ge=1, le=1_000_000)
+    max_sends: MaxSends = 10_000
 
 
 class ClockRun(Model):
     """Run what is due next, or everything that is scheduled."""
 
-    max_sends: Whole = Field(default=10_000, ge=1, le=1_000_000)
+    max_sends: MaxSends = 10_000
 
 
 class ResetRequest(Model):

@@ -23,6 +23,7 @@ from swiftclaw_local.errors import (
 )
 from swiftclaw_local.server.adapter import HEADERS, JSON, Route
 from swiftclaw_local.server.models import ErrorOut
+from swiftclaw_local.server.written import AGENT_PATTERN
 
 Json = dict[str, Any]
 
@@ -30,7 +31,7 @@ _REF: Final = "#/components/schemas/{model}"
 _ANY_ROUTE: Final = (InvalidInput, ForeignRequest, WrongHost, StorageUnavailable, SwiftclawError)
 
 PATH_PARAMETERS: Final[dict[str, Json]] = {
-    "agent": {"schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"}, "example": "my-agent"},
+    "agent": {"schema": {"type": "string", "pattern": AGENT_PATTERN}, "example": "my-agent"},
     "webhook_id": {"schema": {"type": "string", "pattern": "^webhook-[0-9]{1,15}$"}, "example": "webhook-123"},
     "alert_id": {"schema": {"type": "string", "pattern": "^alert-[0-9]{1,15}$"}, "example": "alert-1"},
     "delivery_id": {
@@ -111,11 +112,12 @@ def _query(route: Route) -> list[Json]:
 def _query_parameter(name: str, schema: Json) -> Json:
     """Return a parameter; one that may be left out is never null in a query, whatever the model says."""
     arms = [arm for arm in schema.pop("anyOf", []) if arm != {"type": "null"}]
-    told = {key: schema.pop(key) for key in ("description",) if key in schema}
-    schema.pop("title", None)
-    if schema.get("default", ...) is None:
-        schema.pop("default")
-    return {"name": name, "in": "query", "schema": (arms[0] if arms else {}) | schema, **told}
+    whole = (arms[0] if arms else {}) | schema
+    told = {key: whole.pop(key) for key in ("description",) if key in whole}
+    whole.pop("title", None)
+    if whole.get("default", ...) is None:
+        whole.pop("default")
+    return {"name": name, "in": "query", "schema": whole, **told}
 
 
 def _headers(route: Route) -> list[Json]:

@@ -10,6 +10,7 @@ from pydantic import Field
 from swiftclaw_local.durations import parse_duration, parse_time
 from swiftclaw_local.errors import InvalidInput
 from swiftclaw_local.server.models import DeliveryState, Model
+from swiftclaw_local.server.written import DurationText, TimeText
 from swiftclaw_local.storage.records import DeliveryFilter
 from swiftclaw_local.storage.states import State
 
@@ -18,10 +19,17 @@ LONGEST_WAIT: Final = timedelta(seconds=60)
 
 Flag = Literal["0", "1", "false", "true"]
 Text = Annotated[str, Field(max_length=200)]
-DurationText = Annotated[str, Field(max_length=40, description="As 90s, 6m, 1h30m.")]
-TimeText = Annotated[str, Field(max_length=40, description="As 14:02, 2026-11-23 09:00, 2h ago, or unix seconds.")]
 Limit = Annotated[int, Field(ge=1, le=MAX_PAGE)]
-CursorText = Annotated[str, Field(max_length=160, description="`next` of the page before.")]
+CursorText = Annotated[
+    str, Field(description="`next` of the page before.", json_schema_extra={"pattern": "^[A-Za-z0-9_.:-]{1,160}$"})
+]
+WaitText = Annotated[
+    str,
+    Field(
+        description="How long, as 5s or 500ms; at most 60s.",
+        json_schema_extra={"pattern": "^(60s|[1-5]?[0-9]s|[0-9]{1,4}ms|1m)$"},
+    ),
+]
 
 _STATES: Final[dict[str, tuple[State, bool | None]]] = {
     "scheduled": (State.PENDING, False),
@@ -44,20 +52,20 @@ class EmitQuery(Model):
     """What to wait for before answering."""
 
     wait: Literal["none", "first", "settled"] = "none"
-    timeout: DurationText = "10s"
+    timeout: WaitText = "10s"
 
 
 class WaitQuery(Model):
     """Answer at once, or wait for the first attempt or the end."""
 
     wait: Literal["none", "first", "settled"] = "none"
-    timeout: DurationText = "10s"
+    timeout: WaitText = "10s"
 
 
 class ReadyQuery(Model):
     """How long to wait for the server to be ready."""
 
-    wait: DurationText = "0s"
+    wait: WaitText = "0s"
 
 
 class EventsQuery(Model):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
@@ -18,8 +19,10 @@ from pathlib import Path
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from swiftclaw_local.errors import SetupError
+from swiftclaw_local.logs import set_up_logs
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.scheduler.clock import Clock, text
 from swiftclaw_local.server.app import make_app
@@ -52,6 +55,7 @@ def run(settings: Settings, *, started: Callable[[Started], None]) -> None:
 
     Raises: SetupError of one kind or another, as PortInUse, DatabaseInUse; then nothing runs.
     """
+    set_up_logs(style=settings.log_format, level=settings.log_level)
     check_address(settings)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings, started))
@@ -112,6 +116,7 @@ async def _answering(platform: Platform, sockets: list[socket.socket]) -> AsyncI
     runner = web.AppRunner(
         make_app(platform),
         access_log=None,
+        logger=_logger(),
         auto_decompress=False,
         keepalive_timeout=KEEPALIVE_S,
         shutdown_timeout=GRACE_S,
@@ -123,6 +128,13 @@ async def _answering(platform: Platform, sockets: list[socket.socket]) -> AsyncI
         yield
     finally:
         await runner.cleanup()
+
+
+def _logger() -> logging.Logger:
+    """Return aiohttp's logger without what cannot be read as HTTP: that is answered with 400, and is no defect of ours."""
+    logger = logging.Logger("swiftclaw_local.server")
+    logger.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
+    return logger
 
 
 @contextmanager

@@ -22,11 +22,11 @@ from swiftclaw_local.platform.timeline import Moved
 from swiftclaw_local.server.adapter import Route
 from swiftclaw_local.server.models import ClockAdvance, ClockMoved, ClockOut, ClockRun, ClockSet, ClockTo
 from swiftclaw_local.server.shapes import clock_out, send_out
+from swiftclaw_local.server.written import LAST_SECOND
 from swiftclaw_local.storage.records import DeliveryFilter
 from swiftclaw_local.storage.states import State
 
 _WRITES: Final = (StorageUnavailable, StorageFull)
-_LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 
 
 async def show_clock(platform: Platform) -> ClockOut:
@@ -66,7 +66,7 @@ async def advance_clock(platform: Platform, body: ClockAdvance) -> ClockMoved:
         by = parse_duration(body.by, field="by")
     except InvalidDuration:
         raise InvalidDuration(f'Cannot advance by "{body.by[:80]}". Write 6h, 90s or 1h30m.', field="by") from None
-    if platform.clock.now().timestamp() + by.total_seconds() > _LAST_SECOND:
+    if platform.clock.now().timestamp() + by.total_seconds() > LAST_SECOND:
         raise InvalidDuration(f'"{body.by}" from now is beyond the year 9999.', field="by")
     return await _moved(platform, await platform.timeline.advance(by, max_sends=body.max_sends))
 
@@ -101,7 +101,7 @@ async def _moved(platform: Platform, moved: Moved) -> ClockMoved:
 def _time(to: int | float | str, *, now: datetime) -> datetime:
     if isinstance(to, str):
         return parse_time(to, now=now, field="to")
-    if not 0 <= to <= _LAST_SECOND:
+    if not 0 <= to <= LAST_SECOND:
         raise InvalidTime(f"{to} is not a time in unix seconds.", field="to")
     return datetime.fromtimestamp(to, UTC)
 

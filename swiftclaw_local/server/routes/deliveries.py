@@ -56,8 +56,6 @@ async def show_delivery(platform: Platform, delivery_id: str, query: WaitQuery) 
 async def replay_delivery(platform: Platform, delivery_id: str, body: ReplayRequest) -> Answer:
     """Send an ended delivery's event again, as a new delivery; or bring a pending one's next attempt forward (`now`)."""
     found = await platform.reads.resolve_id("dlv", delivery_id)
-    if body.now and body.with_retries:
-        raise InvalidInput("`now` keeps the delivery's own schedule; leave out with_retries.", field="with_retries")
     if body.now:
         await platform.deliveries.replay_now(found)
         return Answer(202, await whole_delivery(platform, found))

@@ -27,12 +27,13 @@ from swiftclaw_local.server.adapter import JSON, Answer, Route
 from swiftclaw_local.server.detail import listed, wait_for, whole_delivery
 from swiftclaw_local.server.models import (
     DeliveryOut,
+    DeploymentCreate,
     EmittedSequence,
     EventCreate,
     EventOut,
     EventWithDeliveries,
     ListOut,
-    SequenceCreate,
+    RunCreate,
 )
 from swiftclaw_local.server.queries import EmitQuery, EventsQuery, moment, wait_seconds
 from swiftclaw_local.server.shapes import claimed_delivery, event_out
@@ -51,7 +52,7 @@ async def emit_event(
         type=body.type,
         data=body.data,
         exact=body.exact,
-        id=idempotency_key if body.id is None else body.id,
+        id=_event_id(body.id, idempotency_key),
         created=None if body.created is None else datetime.fromtimestamp(body.created, UTC),
         webhook=body.webhook,
         allow_unknown_type=body.allow_unknown_type,
@@ -63,12 +64,12 @@ async def emit_event(
     return Answer(200, _emitted(accepted, shown))
 
 
-async def run_agent(platform: Platform, agent: str, body: SequenceCreate) -> EmittedSequence:
+async def run_agent(platform: Platform, agent: str, body: RunCreate) -> EmittedSequence:
     """Let an agent run: agent.invoked now, and its ending after the run's duration on the engine's clock."""
     return await _sequence(platform, await platform.events.run_agent(agent, ending=body.ending))
 
 
-async def run_deployment(platform: Platform, agent: str, body: SequenceCreate) -> EmittedSequence:
+async def run_deployment(platform: Platform, agent: str, body: DeploymentCreate) -> EmittedSequence:
     """Let a deployment run: deployment.started now, and its ending after its duration on the engine's clock."""
     return await _sequence(platform, await platform.events.run_deployment(agent, ending=body.ending))
 
@@ -93,6 +94,12 @@ async def event_body(platform: Platform, event_id: str) -> Answer:
     """Return the exact bytes that every attempt sends."""
     event = await platform.reads.event(await platform.reads.resolve_id("evt", event_id))
     return Answer(200, event.body)
+
+
+def _event_id(given: str | None, key: str | None) -> str | None:
+    if given is not None and key not in (None, given):
+        raise InvalidInput("The body's id and the Idempotency-Key differ.", hint="Give one of the two.", field="id")
+    return key if given is None else given
 
 
 async def _sequence(platform: Platform, accepted: list[Accepted]) -> EmittedSequence:
