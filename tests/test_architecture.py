@@ -41,7 +41,10 @@ LOADS_THE_SERVER: Final = "cli/serve.py"
 
 # third party -> where it may be imported
 THIRD_PARTIES: Final[dict[str, tuple[str, ...]]] = {
-    "aiohttp": ("server/", "dispatcher/sender.py", "dispatcher/capture.py", "dispatcher/causes.py"),
+    "aiohttp": (
+        "server/",
+        *(f"dispatcher/{name}.py" for name in ("sender", "connections", "wire", "resolver", "capture", "causes")),
+    ),
     "alembic": ("storage/",),
     "apscheduler": ("scheduler/",),
     "click": ("cli/",),

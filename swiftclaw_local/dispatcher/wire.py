@@ -1,0 +1,230 @@
+"""One HTTP connection as the sender uses it: writes prepared bytes, and takes no answer that nobody asked for.
+
+It builds on the parts aiohttp's client is made of. It does not choose where to connect and judges no answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, cast
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection
+from aiohttp.http import HttpResponseParser
+from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
+
+from swiftclaw_local.dispatcher.request import Request
+from swiftclaw_local.scheduler.outcome import Cause
+
+_HEAD_END: Final = b"\r\n\r\n"
+
+
+class Phase(StrEnum):
+    """How far an attempt has come."""
+
+    LOOK_UP = "look_up"
+    CONNECT = "connect"
+    TLS = "tls"
+    ANSWER = "answer"
+
+
+@dataclass(slots=True)
+class Sending:
+    """One attempt under way: how far it has come, and on which connection.
+
+    `host` is as in the URL; `refused` says why an address was not connected to, `tried` whether another was.
+    """
+
+    request: Request
+    host: str
+    phase: Phase = Phase.ANSWER
+    wire: Wire | None = None
+    tried: bool = False
+    refused: tuple[Cause, str] | None = None
+
+
+class Wire(ResponseHandler):
+    """The protocol of one connection, used for one request at a time.
+
+    `heard` tells whether any byte of an answer to the present request came; `reused` whether it is not its first;
+    `origin` where the connection goes, once it has been in the pool.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self.heard = False
+        self.reused = False
+        self.origin: ConnectionKey | None = None
+        self._idle = False
+        self._readable = select.poll()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to watch the socket."""
+        super().connection_made(transport)
+        self._readable.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def rest(self, origin: ConnectionKey) -> None:
+        """Lie idle in the pool: from now on nothing may come."""
+        self.origin = origin
+        self._idle = True
+
+    def take(self) -> bool:
+        """Leave the pool for the next request; return whether the connection is fit for it.
+
+        Asking the socket itself notices an end or an unasked answer that the event loop has not come round to read.
+        """
+        if self.should_close or not self.is_connected() or self._readable.poll(0):
+            return False
+        self._idle = False
+        self.heard = False
+        self.reused = True
+        return True
+
+    def has_unsent(self) -> bool:
+        """Return whether part of the request still waits to be read by the receiver."""
+        return self.transport is not None and self.transport.get_write_buffer_size() > 0
+
+    def close(self) -> None:
+        """Close at once: a receiver that reads nothing would keep an orderly close waiting for ever."""
+        self.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the answer; close on bytes that come unasked, or the next request would get them as its answer."""
+        if self._idle:
+            self.abort()
+            return
+        self.heard = True
+        super().data_received(data)
+
+    def set_response_params(self, **params: Any) -> None:
+        """Prepare for the answer to one request. The parameters are aiohttp's."""
+        super().set_response_params(**params)
+        self._parser = cast(Any, AnswerParser(self, self._loop, new_parser(self, self._loop, params), params))
+
+
+class AnswerParser:
+    """aiohttp's parser, except that what follows a complete answer cannot spoil it.
+
+    aiohttp's throws away an answer when anything that is not HTTP follows it in the same read. This one closes the
+    connection and keeps the answer. Garbage before an answer's end, in the read that ended its headers, still spoils it.
+    """
+
+    __slots__ = ("_inner", "_loop", "_params", "_seen", "_wire")
+
+    def __init__(
+        self, wire: Wire, loop: asyncio.AbstractEventLoop, inner: HttpResponseParser, params: dict[str, Any]
+    ) -> None:
+        self._wire = wire
+        self._loop = loop
+        self._inner = inner
+        self._params = params
+        self._seen: bytes | None = b""
+
+    def feed_data(self, data: bytes) -> tuple[Any, bool, bytes]:
+        """Parse what came. Raises: HttpProcessingError."""
+        if self._seen is None:
+            return self._inner.feed_data(data)
+        self._seen += data
+        try:
+            found = self._inner.feed_data(data)
+        except HttpProcessingError:
+            found = self._feed_again(self._seen)
+        messages = found[0]
+        if messages:
+            self._seen = None if is_final(messages[-1][0].code) else b""
+        return found
+
+    def feed_eof(self) -> Any:
+        """Take note that the receiver ended the connection."""
+        return self._inner.feed_eof()
+
+    def pause_reading(self) -> None:
+        """Stop parsing until fed again."""
+        self._inner.pause_reading()
+
+    def _feed_again(self, seen: bytes) -> tuple[Any, bool, bytes]:
+        """Parse bytes in which an error was found again, head by head, for a complete answer before the error."""
+        self._inner = new_parser(self._wire, self._loop, self._params)
+        messages: list[Any] = []
+        while not (messages and is_final(messages[-1][0].code)):
+            head, end, seen = seen.partition(_HEAD_END)
+            messages += self._inner.feed_data(head + end)[0]
+        try:
+            self._inner.feed_data(seen)
+        except HttpProcessingError:
+            if not messages[-1][1].is_eof():
+                raise
+        self._wire.force_close()
+        return messages, False, b""
+
+
+def is_final(status: int) -> bool:
+    """Return whether a status answers the request; the others (100, 103) say that the answer is still to come."""
+    return status >= 200 or status == 101
+
+
+def new_parser(wire: Wire, loop: asyncio.AbstractEventLoop, params: dict[str, Any]) -> HttpResponseParser:
+    """Return a fresh parser, made as aiohttp makes its own."""
+    return HttpResponseParser(
+        wire,
+        loop,
+        params["read_bufsize"],
+        timer=params["timer"],
+        payload_exception=aiohttp.ClientPayloadError,
+        response_with_body=not params["skip_payload"],
+        read_until_eof=params["read_until_eof"],
+        auto_decompress=params["auto_decompress"],
+        max_line_size=params["max_line_size"],
+        max_field_size=params["max_field_size"],
+        max_headers=params["max_headers"],
+    )
+
+
+class _Written:
+    """Stands for the stream writer of a request that was written in one go."""
+
+    output_size = 0
+
+
+_WRITTEN: Final = cast(AbstractStreamWriter, _Written())
+
+
+class WireRequest(aiohttp.ClientRequest):
+    """Writes the bytes of a `Request` as they are, in one go; aiohttp neither adds nor reorders a header.
+
+    aiohttp makes it out of what `ClientSession.post` is given: `data` is the `Sending`.
+    """
+
+    def __init__(self, method: str, url: URL, *, data: Sending, **aiohttps: Any) -> None:
+        self.sending = data
+        super().__init__(method, url, **aiohttps)
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        """Write the request and return the response that is to be started. Raises: aiohttp.ServerDisconnectedError."""
+        wire = conn.protocol
+        assert isinstance(wire, Wire)
+        self.sending.wire = wire
+        if wire.transport is None or wire.transport.is_closing():
+            raise aiohttp.ServerDisconnectedError
+        request = self.sending.request
+        line = f"POST {self.url.raw_path_qs} HTTP/1.1\r\n".encode()
+        wire.transport.write(b"".join((line, request.head, b"\r\n", request.body)))
+        return self.response_class(
+            self.method,
+            self.original_url,
+            writer=None,
+            continue100=None,
+            timer=self._timer,
+            request_info=self.request_info,
+            traces=[],
+            loop=self.loop,
+            session=self._session,
+            stream_writer=_WRITTEN,
+        )
