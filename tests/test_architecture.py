@@ -57,6 +57,7 @@ THIRD_PARTIES: Final[dict[str, tuple[str, ...]]] = {
     "sqlmodel": ("storage/",),
     "structlog": ("logs.py",),
     "uvloop": ("server/serve.py",),
+    "yarl": ("dispatcher/sender.py", "dispatcher/wire.py"),  # aiohttp's own type of a URL
 }
 STANDARD_LIBRARY_ALONE: Final = ("events", "errors", "settings", "durations", "ids", "platform")
 
