@@ -23,6 +23,10 @@ NAMES: Final = ("swiftclaw", "swiftclaw-local")
 INTERRUPTED: Final = 130
 COMPLETE: Final = "_SWIFTCLAW_COMPLETE"  # what the completion scripts set
 TITLE: Final = "SwiftClaw local: a fake SwiftClaw for developing and testing webhook receivers."
+FIRST_TIME: Final = (
+    "First time?  swiftclaw serve\n"
+    "             swiftclaw webhooks create my-agent --url http://localhost:8000/webhooks/swiftclaw"
+)
 
 
 class Root(Group):
@@ -56,7 +60,7 @@ class Root(Group):
 def help_by_job() -> str:
     """Return the list of all commands, grouped by what one wants to do."""
     lines = [f"{job:<9}  {'   '.join(_listed(e) for e in of_job)}" for job, of_job in JOBS.items() if of_job]
-    return "\n".join([TITLE, *lines])
+    return "\n".join([TITLE, *lines, FIRST_TIME])
 
 
 def _listed(entry: Entry) -> str:
@@ -83,8 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _complete() if COMPLETE in os.environ else _run(typed)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:  # whoever read the answer has seen enough; keep Python from flushing into the void
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read the answer has seen enough
         return 0
 
 

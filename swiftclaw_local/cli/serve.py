@@ -27,18 +27,46 @@ if TYPE_CHECKING:
 CONFIG: Final = Path("swiftclaw.toml")
 _REPEATABLE: Final = ("allow_host", "api_host")
 _WIDTH: Final = 30
+# What may be written for a setting, shown in the help; VALUE where it says nothing.
+_WRITTEN: Final = {
+    "host": "ADDRESS",
+    "port": "PORT",
+    "db": "FILE",
+    "durability": "full|normal",
+    "clock": "real|manual|xN",
+    "seed": "N",
+    "secret": "SECRET",
+    "retry_schedule": "TIME,TIME",
+    "retry_jitter": "PART",
+    "send_timeout": "TIME",
+    "connect_timeout": "TIME",
+    "per_webhook": "N",
+    "concurrency": "N",
+    "headers": "plain|debug|standard",
+    "egress": "local|public|any",
+    "allow_host": "HOST",
+    "ca_file": "FILE",
+    "token_file": "FILE",
+    "api_host": "HOST",
+    "log_format": "auto|text|json",
+    "log_level": "debug|info|warning|error",
+}
 
 
 def _option(setting: Field[Any]) -> click.Option:
     """Return the option of one setting. No type: `load_settings` reads the value, as it does from a file."""
     default = None if setting.default in (None, ()) or setting.default is False else shown(setting.default)
-    meaning = setting.metadata["meaning"] + (f" (default: {default})" if default else "")
+    written = _WRITTEN.get(setting.name, "VALUE")
+    meaning = setting.metadata["meaning"]
+    if meaning.split()[0].strip(",") not in written.split("|"):
+        meaning = meaning[:1].upper() + meaning[1:]
+    meaning += f" (default: {default})." if default else "."
     names = [setting.name, "--" + setting.name.replace("_", "-")]
     if isinstance(setting.default, bool):
         return click.Option(names, is_flag=True, default=None, help=meaning)
     if setting.name in _REPEATABLE:
-        return click.Option(names, multiple=True, metavar="NAME", help=f"{meaning}; repeatable")
-    return click.Option(names, metavar="VALUE", help=meaning)
+        return click.Option(names, multiple=True, metavar=written, help=f"{meaning} Repeatable.")
+    return click.Option(names, metavar=written, help=meaning)
 
 
 def _with_settings(of: Command) -> Command:
@@ -52,7 +80,10 @@ def _with_settings(of: Command) -> Command:
 @click.option("--config", metavar="FILE", type=Path, help=f"Settings file (default: ./{CONFIG} if there is one).")
 @pass_app
 def serve(app: App, serial: bool, config: Path | None, **given: Any) -> None:
-    """Run the server here until ^C; every setting may also stand in the environment (SWIFTCLAW_PORT) or a file."""
+    """Run the server here until ^C.
+
+    Every setting may also stand in the environment (SWIFTCLAW_PORT=7421) or in the settings file (port = 7421).
+    """
     settings = _settings(app, given, serial=serial, config=config)
     from swiftclaw_local.server.serve import run  # noqa: PLC0415 - the engine is loaded by this command alone
 

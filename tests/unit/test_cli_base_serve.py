@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from swiftclaw_local.cli import serve as serving
 from swiftclaw_local.cli.app import App
 from swiftclaw_local.cli.main import main
-from swiftclaw_local.errors import InvalidInput, InvalidSetting
+from swiftclaw_local.errors import InvalidInput, InvalidSetting, SwiftclawError
 from swiftclaw_local.settings import Settings
 
 
@@ -52,6 +53,20 @@ def test_every_setting_is_an_option_and_says_what_it_means(capsys: pytest.Captur
     shown = capsys.readouterr().out
     for setting in fields(Settings):
         assert f"--{setting.name.replace('_', '-')} " in shown
+
+
+def test_the_help_names_all_words_that_a_setting_takes() -> None:
+    told = {}
+    for setting in fields(Settings):
+        with suppress(ValueError, SwiftclawError):
+            setting.metadata["read"]("no such word")
+            continue
+        told[setting.name] = serving._WRITTEN.get(setting.name, "").split("|")
+    with_words = {name: words for name, words in told.items() if len(words) > 1 and name != "clock"}
+    assert set(with_words) == {"durability", "headers", "egress", "log_format", "log_level"}
+    for name, words in with_words.items():
+        with pytest.raises(InvalidSetting, match=f"choose one of {', '.join(words)}\\."):
+            settings({name: "no such word"})
 
 
 def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
