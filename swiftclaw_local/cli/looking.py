@@ -6,8 +6,8 @@ It knows the API's clock and the shape of its lists, and no single command.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator
+from time import sleep
 from typing import Any, Final
 
 from swiftclaw_local.cli.app import App
@@ -48,7 +48,7 @@ class Hints:
             self._said.add(text)
 
 
-def follow(look: Callable[[], list[Json]], *, pause: Callable[[float], None] = time.sleep) -> Iterator[list[Json]]:
+def follow(look: Callable[[], list[Json]]) -> Iterator[list[Json]]:
     """Yield deliveries that are new or went on since the look before, oldest first, until the caller has enough."""
     seen: dict[str, tuple[Any, ...]] = {}
     while True:
@@ -56,7 +56,7 @@ def follow(look: Callable[[], list[Json]], *, pause: Callable[[float], None] = t
         stands = {delivery["id"]: (delivery["state"], delivery["sends"]) for delivery in listed}
         yield [delivery for delivery in reversed(listed) if seen.get(delivery["id"]) != stands[delivery["id"]]]
         seen |= stands
-        pause(LOOK_AGAIN_S)
+        sleep(LOOK_AGAIN_S)
 
 
 def event_bytes(app: App, event_id: str) -> bytes:

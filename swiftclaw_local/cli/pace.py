@@ -45,6 +45,10 @@ class Pace:
         """Wait for the next turn."""
         self._gate.acquire()
 
+    def may_pass(self) -> bool:
+        """Take a turn if there is one, without waiting for it."""
+        return self._gate.acquire(blocking=False)
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from time import sleep
 from typing import Final
 
 import click
@@ -91,7 +90,7 @@ def _replayed(app: App, before: Json, *, with_retries: bool, now: bool) -> Json:
     return attempted
 
 
-def _went_on(app: App, delivery: Json, *, sends: int, pause: Callable[[float], None] = time.sleep) -> Json:
+def _went_on(app: App, delivery: Json, *, sends: int) -> Json:
     """Return a delivery after one more attempt than `sends`; as it stands when it is held or takes too long."""
     for _ in range(_LOOKS):
         if (
@@ -100,6 +99,6 @@ def _went_on(app: App, delivery: Json, *, sends: int, pause: Callable[[float], N
             or delivery["state"] not in ("retrying", "scheduled", "sending")
         ):
             return delivery
-        pause(_LOOK_AGAIN_S)
+        sleep(_LOOK_AGAIN_S)
         delivery = app.client.get(f"{_PATH}/{in_path(delivery['id'])}")
     return delivery

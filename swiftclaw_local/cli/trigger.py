@@ -227,4 +227,5 @@ def _unix_seconds(app: App, text: str) -> int:
     if text.isascii() and text.isdigit():
         return int(text)
     now: Any = app.client.get("/_local/clock")["now"]
-    return int(parse_time(text, now=datetime.fromtimestamp(now, UTC), field="--created").timestamp())
+    with said_as(created="--created"):
+        return int(parse_time(text, now=datetime.fromtimestamp(now, UTC), field="created").timestamp())
