@@ -32,6 +32,7 @@ CAPTURE_S: Final = 1.0
 # What is taken of a head; beyond that an answer is malformed. Real ones stay below a tenth of both.
 LONGEST_LINE: Final = 65536
 MOST_HEADERS: Final = 1024
+LOWEST_STATUS: Final = 100
 # A time-out of aiohttp's own would count parts, not the whole.
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 _URLS_KEPT: Final = 4096
@@ -122,6 +123,9 @@ class Sender:
 
     async def _answered(self, response: aiohttp.ClientResponse) -> Outcome:
         status, head = response.status, head_of(response)
+        if status < LOWEST_STATUS:
+            response.close()
+            return Unanswered(Cause.MALFORMED, f"Not an HTTP/1.x answer: its status is {status:03}")
         captured = await capture(response, most_bytes=self._capture_bytes, most_s=self._capture_s)
         return Answered(status, head, captured.body, captured.size, captured.truncated)
 
@@ -132,6 +136,10 @@ class Sender:
         cause, detail = cause_of(error)
         if cause is Cause.INTERNAL:
             raise error
+        if cause is Cause.DNS and not self._policy.may_send_to_name(sending.host):
+            # Whatever it resolves to another time, a public host is not sent to: so it is final, with or without a network.
+            host = sending.host
+            return Unanswered(Cause.BLOCKED_HOST, self._policy.refusal(Cause.BLOCKED_HOST, host=host, address=host))
         wire = sending.wire
         died = cause in (Cause.RESET, Cause.CLOSED_EARLY)
         if died and wire is not None and wire.reused and not wire.heard:

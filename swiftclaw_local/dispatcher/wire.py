@@ -24,6 +24,9 @@ from swiftclaw_local.dispatcher.request import Request
 from swiftclaw_local.scheduler.outcome import Cause
 
 _HEAD_END: Final = b"\r\n\r\n"
+_BEGINNING: Final = b"HTTP/1."
+_TLS_RECORD: Final = (b"\x15\x03", b"\x16\x03")  # alert, handshake
+_SHOWN: Final = 16
 
 
 class Phase(StrEnum):
@@ -98,7 +101,8 @@ class Wire(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         """Take bytes of the answer; close on bytes that come unasked, or the next request would get them as its answer."""
         if self._idle:
-            self.abort()
+            if data:  # aiohttp itself feeds none, to go on with what it held back
+                self.abort()
             return
         self.heard = True
         super().data_received(data)
@@ -132,6 +136,7 @@ class AnswerParser:
         if self._seen is None:
             return self._inner.feed_data(data)
         self._seen += data
+        check_beginning(self._seen)
         try:
             found = self._inner.feed_data(data)
         except HttpProcessingError:
@@ -163,6 +168,20 @@ class AnswerParser:
                 raise
         self._wire.force_close()
         return messages, False, b""
+
+
+def check_beginning(answer: bytes) -> None:
+    """Check that bytes can be the beginning of an HTTP/1.x answer; aiohttp's parser also takes RTSP, HTTP/0.9 and HTTP/2.0.
+
+    Raises: HttpProcessingError, saying what they are instead.
+    """
+    answer = answer.lstrip(b"\r\n")
+    start = answer[: len(_BEGINNING)]
+    if start == _BEGINNING[: len(start)]:
+        return
+    if answer.startswith(_TLS_RECORD):
+        raise HttpProcessingError(message="it speaks TLS. Is the URL to begin with https://?")
+    raise HttpProcessingError(message=f"it begins with {answer[:_SHOWN]!r}")
 
 
 def is_final(status: int) -> bool:
