@@ -18,6 +18,7 @@ _event: Final = METADATA.tables["event"]
 _delivery: Final = METADATA.tables["delivery"]
 
 CANDIDATES: Final = 5
+_LAST_CHARACTER: Final = "\U0010ffff"
 
 
 def deliveries() -> Select[Any]:
@@ -46,9 +47,7 @@ def conditions(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
     )
     found += [column == value for column, value in equal if value is not None]
     if wanted.states is not None:
-        # written out, so that a partial index serves
-        names: list[ColumnElement[str]] = [sqlalchemy.literal_column(f"'{state.value}'") for state in wanted.states]
-        found.append(_delivery.c.state == names[0] if len(names) == 1 else _delivery.c.state.in_(names))
+        found += states(wanted.states)
     if wanted.attempted is not None:
         found.append(_delivery.c.attempts > 0 if wanted.attempted else _delivery.c.attempts == 0)
     if wanted.status is not None:
@@ -60,13 +59,13 @@ def conditions(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
     if wanted.until is not None:
         found.append(_delivery.c.created_at < wanted.until)
     if wanted.unresolved:
-        found.append(_unresolved())
+        found += _unresolved()
     if wanted.search is not None:
         found.append(_searched(wanted.search))
     return found
 
 
-def _unresolved() -> ColumnElement[bool]:
+def _unresolved() -> list[ColumnElement[bool]]:
     """No delivery of this event to this webhook succeeded (decision D23); tests and canceled ones do not count."""
     other = _delivery.alias("other")
     through = exists().where(
@@ -74,7 +73,7 @@ def _unresolved() -> ColumnElement[bool]:
         other.c.webhook_id == _delivery.c.webhook_id,
         other.c.state == State.SUCCEEDED.value,
     )
-    return and_(_delivery.c.trigger != "test", _delivery.c.state != State.CANCELED.value, ~through)
+    return [*states((State.PENDING, State.IN_FLIGHT, State.DEAD)), _delivery.c.trigger != "test", ~through]
 
 
 def _searched(text: str) -> ColumnElement[bool]:
@@ -90,20 +89,38 @@ def _searched(text: str) -> ColumnElement[bool]:
 
 def candidates(connection: Connection, table: Any, given: str) -> list[str]:
     """Return up to a few ids that are what was given, or begin with it, or end with it."""
-    ids = select(table.c.id)
-    if given == "@last":
-        steps = [ids.order_by(table.c.id.desc()).limit(1)]
-    elif given == "@last-failed" and table is _delivery:
-        dead: ColumnElement[str] = sqlalchemy.literal_column("'dead'")
-        steps = [ids.where(table.c.state == dead).order_by(table.c.id.desc()).limit(1)]
-    else:
-        steps = [
-            ids.where(table.c.id == given),
-            ids.where(table.c.id.startswith(given, autoescape=True)).limit(CANDIDATES),
-            ids.where(table.c.id.endswith(given.rpartition("…")[2], autoescape=True)).limit(CANDIDATES),
-        ]
-    for step in steps:
+    for step in _steps(table, given):
         found = [str(row[0]) for row in connection.execute(step)]
         if found:
             return found
     return []
+
+
+def _steps(table: Any, given: str) -> list[Select[Any]]:
+    """Return what to look for, the most exact first."""
+    ids = select(table.c.id)
+    if given == "@last":
+        order = _event.c.seq if table is _event else table.c.id
+        return [ids.order_by(order.desc()).limit(1)]
+    if given == "@last-failed" and table is _delivery:
+        return [ids.where(*states((State.DEAD,))).order_by(table.c.id.desc()).limit(1)]
+    ending = given.rpartition("…")[2]
+    if not ending:
+        return []
+    return [
+        ids.where(table.c.id == given),
+        # a range, because LIKE, which does not tell upper from lower case, uses no index
+        ids.where(table.c.id >= given, table.c.id < given + _LAST_CHARACTER).limit(CANDIDATES),
+        ids.where(table.c.id.endswith(ending, autoescape=True)).limit(CANDIDATES),
+    ]
+
+
+def states(states: tuple[State, ...]) -> list[ColumnElement[bool]]:
+    """Return the condition of states, written out, so that the partial indexes serve."""
+    names: list[ColumnElement[str]] = [sqlalchemy.literal_column(f"'{state.value}'") for state in states]
+    found: list[ColumnElement[bool]] = [
+        _delivery.c.state == names[0] if len(names) == 1 else _delivery.c.state.in_(names)
+    ]
+    if State.SUCCEEDED not in states:
+        found.append(_delivery.c.state != sqlalchemy.literal_column("'succeeded'"))
+    return found

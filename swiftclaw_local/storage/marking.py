@@ -5,14 +5,18 @@
 | in flight under this token | the edge, and the attempt's row |
 | this token's row is there already | nothing: it was written before (the answer to the COMMIT was lost) |
 | neither | the row alone, `superseded`: the lease was lost, the delivery stays as it is |
+
+A delivery in flight changes for nobody but its lease's holder, so what a held claim says of it need not be read again.
+The fence is in every UPDATE all the same; when it stops one of a group, each mark is looked at by itself.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, assert_never
+from typing import Any, Final, NamedTuple, assert_never
 
 from swiftclaw_local.errors import UnknownDelivery
 from swiftclaw_local.ids import IdFactory
@@ -20,6 +24,7 @@ from swiftclaw_local.storage import statements as sql
 from swiftclaw_local.storage.records import (
     AttemptMade,
     AttemptOutcome,
+    Claim,
     Mark,
     MarkDead,
     MarkRetry,
@@ -27,11 +32,24 @@ from swiftclaw_local.storage.records import (
     Opened,
     Recorded,
 )
-from swiftclaw_local.storage.statements import to_text
+from swiftclaw_local.storage.statements import all_or_none, to_text
 from swiftclaw_local.storage.states import State
+from swiftclaw_local.storage.subscribers import Subscribers
 
 # A delivery that was cut off this often in a row may be what kills the process (promise I8).
 MOST_INTERRUPTIONS: Final = 5
+
+
+class _Standing(NamedTuple):
+    """How a delivery stood when its attempt began; `due_at` as text."""
+
+    attempts: int
+    retries_used: int
+    due_at: str
+    event_id: str
+    agent: str
+    webhook_id: str
+    trigger: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,127 +63,162 @@ class _Edge:
     reason: str | None = None
 
 
-def follow(connection: sqlite3.Connection, *, mark: Mark, ids: IdFactory) -> Recorded:
-    """Write an attempt down and follow its edge (see `Store.record`). Raises: UnknownDelivery, after a reset."""
-    made = mark.attempt
-    key = {"delivery_id": made.delivery_id, "token": made.lease_token}
-    found = connection.execute(sql.TO_RECORD, {"delivery_id": made.delivery_id}).fetchone()
-    if found is None:
-        raise UnknownDelivery(f'There is no delivery "{made.delivery_id}".')
-    edge = _edge(mark)
-    if edge.state is State.PENDING and _is_deleted(connection, found[7]):
-        edge = _Edge(edge.outcome, State.CANCELED, uses_retry=edge.uses_retry, reason="webhook_deleted")
-    number = found[2] + 1
-    fenced = connection.execute(sql.FOLLOW_EDGE, key | _new_values(edge, made, found, number)).rowcount == 1
-    if not fenced:
-        written = connection.execute(sql.RECORDED_ATTEMPT, key).fetchone()
-        if written is not None:
-            return Recorded(written[0], written[1], written[2], State(found[0]), superseded=written[2] == "superseded")
-        edge = _Edge("superseded", State(found[0]))
-    attempt_id = ids.new("att", made.ended_at)
-    connection.execute(sql.INSERT_ATTEMPT, _attempt_row(attempt_id, made, edge, found, number))
-    return Recorded(attempt_id, number, edge.outcome, edge.state, superseded=not fenced)
+_SUCCEEDED: Final = _Edge("succeeded", State.SUCCEEDED)
 
 
-def recover(connection: sqlite3.Connection, *, ids: IdFactory, now: datetime) -> Opened:
-    """Give back what a dead process had in flight (see `Store.recover`)."""
-    cut_off = connection.execute(
-        "SELECT d.id, d.lease_token, d.claimed_at, d.interruptions, w.url"
-        " FROM delivery d JOIN webhook w ON w.id = d.webhook_id WHERE d.state = 'in_flight' ORDER BY d.id"
-    ).fetchall()
-    for row in cut_off:
-        _interrupt(connection, row, ids=ids, now=now)
-    connection.execute(
-        "UPDATE delivery SET state = 'canceled', reason = 'webhook_deleted', ended_at = ? WHERE state = 'pending'"
-        " AND webhook_id IN (SELECT id FROM webhook WHERE deleted_at IS NOT NULL)",
-        (to_text(now),),
+class Marking:
+    """Follows marks. `held` are the claims whose lease this process has, by delivery."""
+
+    def __init__(self, ids: IdFactory, subscribers: Subscribers, held: Mapping[str, Claim]) -> None:
+        self._ids = ids
+        self._subscribers = subscribers
+        self._held = held
+
+    def record(self, connection: sqlite3.Connection, marks: list[Mark]) -> list[Recorded | UnknownDelivery]:
+        """See `Store.record`."""
+        written = self._record_held(connection, marks)
+        return [*written] if written is not None else [self._record_one(connection, mark) for mark in marks]
+
+    def _record_held(self, connection: sqlite3.Connection, marks: list[Mark]) -> list[Recorded] | None:
+        """Write marks of held claims, all in two statements; None, and nothing written, when one is not held after all."""
+        updates, rows, recorded = [], [], []
+        for mark in marks:
+            made = mark.attempt
+            claim = self._held.get(made.delivery_id)
+            if claim is None or claim.lease_token != made.lease_token:
+                return None
+            standing = _standing(claim)
+            edge = self._edge(connection, mark, standing.webhook_id)
+            attempt_id = self._ids.new("att", made.ended_at)
+            ended_text = to_text(made.ended_at)
+            updates.append(_followed(edge, made, standing, ended_text))
+            rows.append(_attempt_row(attempt_id, made, edge.outcome, standing, ended_text))
+            recorded.append(Recorded(attempt_id, claim.attempt_number, edge.outcome, edge.state))
+        if not all_or_none(connection, sql.FOLLOW_EDGE, updates):
+            return None
+        connection.executemany(sql.INSERT_ATTEMPT, rows)
+        return recorded
+
+    def _record_one(self, connection: sqlite3.Connection, mark: Mark) -> Recorded | UnknownDelivery:
+        """Write one mark down by what is found; UnknownDelivery after a reset."""
+        made = mark.attempt
+        found = connection.execute(sql.STANDING, (made.delivery_id,)).fetchone()
+        if found is None:
+            return UnknownDelivery(f'There is no delivery "{made.delivery_id}".')
+        standing, ended_text = _Standing(*found[1:]), to_text(made.ended_at)
+        edge = self._edge(connection, mark, standing.webhook_id)
+        superseded = connection.execute(sql.FOLLOW_EDGE, _followed(edge, made, standing, ended_text)).rowcount == 0
+        if superseded:
+            written = connection.execute(sql.RECORDED_ATTEMPT, (made.delivery_id, made.lease_token)).fetchone()
+            if written is not None:
+                attempt_id, number, outcome = written
+                return Recorded(attempt_id, number, outcome, State(found[0]), superseded=outcome == "superseded")
+            edge = _Edge("superseded", State(found[0]))
+        attempt_id = self._ids.new("att", made.ended_at)
+        connection.execute(sql.INSERT_ATTEMPT, _attempt_row(attempt_id, made, edge.outcome, standing, ended_text))
+        return Recorded(attempt_id, standing.attempts + 1, edge.outcome, edge.state, superseded=superseded)
+
+    def _edge(self, connection: sqlite3.Connection, mark: Mark, webhook_id: str) -> _Edge:
+        match mark:
+            case MarkSucceeded():
+                return _SUCCEEDED
+            case MarkRetry(due_at=due_at, uses_retry=uses_retry):
+                outcome: AttemptOutcome = "retry" if uses_retry else "again"
+                if webhook_id not in self._subscribers.live(connection):  # decision D20
+                    return _Edge(outcome, State.CANCELED, uses_retry=uses_retry, reason="webhook_deleted")
+                return _Edge(outcome, State.PENDING, uses_retry=uses_retry, due_at=due_at)
+            case MarkDead(reason=reason):
+                return _Edge("dead", State.DEAD, reason=reason)
+            case _:
+                assert_never(mark)
+
+    def recover(self, connection: sqlite3.Connection, *, now: datetime) -> Opened:
+        """See `Store.recover`."""
+        cut_off = connection.execute(
+            "SELECT d.id, d.lease_token, d.claimed_at, d.interruptions, w.url FROM delivery d"
+            " JOIN webhook w ON w.id = d.webhook_id"
+            " WHERE d.state <> 'succeeded' AND d.state = 'in_flight' ORDER BY d.id"
+        ).fetchall()
+        for row in cut_off:
+            self._interrupt(connection, row, now=now)
+        connection.execute(
+            "UPDATE delivery SET state = 'canceled', reason = 'webhook_deleted', ended_at = ? WHERE state = 'pending'"
+            " AND webhook_id IN (SELECT id FROM webhook WHERE deleted_at IS NOT NULL)",
+            (to_text(now),),
+        )
+        counts = connection.execute(
+            "SELECT (SELECT count(*) FROM webhook WHERE deleted_at IS NULL), (SELECT count(*) FROM delivery),"
+            " (SELECT count(*) FROM delivery d JOIN webhook w ON w.id = d.webhook_id AND w.enabled AND w.deleted_at IS NULL"
+            "  WHERE d.state = 'pending' AND d.due_at <= ?)",
+            (to_text(now),),
+        ).fetchone()
+        return Opened(interrupted=len(cut_off), webhooks=counts[0], deliveries=counts[1], overdue=counts[2])
+
+    def _interrupt(self, connection: sqlite3.Connection, row: tuple[Any, ...], *, now: datetime) -> None:
+        delivery_id, token, claimed_at, interruptions, url = row
+        found = connection.execute(sql.STANDING, (delivery_id,)).fetchone()
+        started_at, now_text = min(sql.from_text(claimed_at), now), to_text(now)
+        made = AttemptMade(delivery_id, token, started_at, now, 0, url, b"", "", error_class="interrupted")
+        too_often = interruptions + 1 >= MOST_INTERRUPTIONS
+        end = (State.DEAD, now_text, "interrupted_repeatedly") if too_often else (State.PENDING, None, None)
+        connection.execute(sql.INTERRUPT, (*end, now_text, delivery_id, token))
+        attempt_id = self._ids.new("att", now)
+        connection.execute(
+            sql.INSERT_ATTEMPT, _attempt_row(attempt_id, made, "interrupted", _Standing(*found[1:]), now_text)
+        )
+
+
+def _standing(claim: Claim) -> _Standing:
+    return _Standing(
+        claim.attempt_number - 1,
+        claim.retries_used,
+        to_text(claim.due_at),
+        claim.event_id,
+        claim.agent,
+        claim.webhook_id,
+        claim.trigger,
     )
-    counts = connection.execute(
-        "SELECT (SELECT count(*) FROM webhook WHERE deleted_at IS NULL), (SELECT count(*) FROM delivery),"
-        " (SELECT count(*) FROM delivery d JOIN webhook w ON w.id = d.webhook_id AND w.enabled AND w.deleted_at IS NULL"
-        "  WHERE d.state = 'pending' AND d.due_at <= ?)",
-        (to_text(now),),
-    ).fetchone()
-    return Opened(interrupted=len(cut_off), webhooks=counts[0], deliveries=counts[1], overdue=counts[2])
 
 
-def _interrupt(connection: sqlite3.Connection, row: tuple[Any, ...], *, ids: IdFactory, now: datetime) -> None:
-    delivery_id, token, claimed_at, interruptions, url = row
-    found = connection.execute(sql.TO_RECORD, {"delivery_id": delivery_id}).fetchone()
-    started_at = min(sql.from_text(claimed_at), now)
-    made = AttemptMade(delivery_id, token, started_at, now, 0, url, b"", "", error_class="interrupted")
-    too_often = interruptions + 1 >= MOST_INTERRUPTIONS
-    state = State.DEAD if too_often else State.PENDING
-    connection.execute(
-        "UPDATE delivery SET state = ?, reason = ?, ended_at = ?, attempts = attempts + 1, interruptions = interruptions + 1,"
-        " last_attempt_at = ?, last_status = NULL, last_error_class = 'interrupted', last_duration_ms = NULL"
-        " WHERE id = ? AND state = 'in_flight' AND lease_token = ?",
-        (
-            state.value,
-            "interrupted_repeatedly" if too_often else None,
-            to_text(now) if too_often else None,
-            to_text(now),
-            delivery_id,
-            token,
-        ),
+def _followed(edge: _Edge, made: AttemptMade, standing: _Standing, ended_text: str) -> tuple[Any, ...]:
+    """Return the values of FOLLOW_EDGE."""
+    return (
+        edge.state.value,
+        standing.due_at if edge.due_at is None else to_text(edge.due_at),
+        None if edge.state is State.PENDING else ended_text,
+        edge.reason,
+        standing.attempts + 1,
+        standing.retries_used + edge.uses_retry,
+        ended_text,
+        made.status,
+        made.error_class,
+        made.duration_ms,
+        made.delivery_id,
+        made.lease_token,
     )
-    row = _attempt_row(ids.new("att", now), made, _Edge("interrupted", state), found, found[2] + 1)
-    connection.execute(sql.INSERT_ATTEMPT, row)
-
-
-def _is_deleted(connection: sqlite3.Connection, webhook_id: str) -> bool:
-    return connection.execute(sql.LIVE_WEBHOOK, {"id": webhook_id}).fetchone() is None
-
-
-def _edge(mark: Mark) -> _Edge:
-    match mark:
-        case MarkSucceeded():
-            return _Edge("succeeded", State.SUCCEEDED)
-        case MarkRetry(due_at=due_at, uses_retry=uses_retry):
-            return _Edge("retry" if uses_retry else "again", State.PENDING, uses_retry=uses_retry, due_at=due_at)
-        case MarkDead(reason=reason):
-            return _Edge("dead", State.DEAD, reason=reason)
-        case _:
-            assert_never(mark)
-
-
-def _new_values(edge: _Edge, made: AttemptMade, found: tuple[Any, ...], number: int) -> dict[str, Any]:
-    ended_at = to_text(made.ended_at)
-    return {
-        "new_state": edge.state.value,
-        "new_due_at": found[4] if edge.due_at is None else to_text(edge.due_at),
-        "new_ended_at": None if edge.state is State.PENDING else ended_at,
-        "new_reason": edge.reason,
-        "new_retries_used": found[3] + edge.uses_retry,
-        "number": number,
-        "attempted_at": ended_at,
-        "status": made.status,
-        "error_class": made.error_class,
-        "duration_ms": made.duration_ms,
-    }
 
 
 def _attempt_row(
-    attempt_id: str, made: AttemptMade, edge: _Edge, found: tuple[Any, ...], number: int
+    attempt_id: str, made: AttemptMade, outcome: AttemptOutcome, standing: _Standing, ended_text: str
 ) -> tuple[Any, ...]:
-    """Return the values of an attempt's row, in the order of the table's columns."""
-    _, _, _, retries_used, due_at, event_id, agent, webhook_id, trigger = found
-    failed = edge.outcome in ("retry", "dead") and trigger != "test"  # decision D27
+    """Return the values of INSERT_ATTEMPT."""
+    attempts, retries_used, due_at, event_id, agent, webhook_id, trigger = standing
+    failed = outcome in ("retry", "dead") and trigger != "test"  # decision D27
     return (
+        attempt_id,
         made.delivery_id,
         made.lease_token,
-        attempt_id,
-        number,
+        attempts + 1,
         retries_used,
         agent,
         webhook_id,
         event_id,
         trigger,
-        edge.outcome,
+        outcome,
         failed,
         due_at,
         to_text(made.started_at),
-        to_text(made.ended_at),
+        ended_text,
         made.duration_ms,
         made.url,
         made.request_head,

@@ -54,6 +54,7 @@ _alert_event: Final = METADATA.tables["alert_event"]
 _clock: Final = METADATA.tables["clock"]
 
 _CURSOR: Final = re.compile(r"[A-Za-z0-9_.:-]{1,160}", re.ASCII)
+_NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _STUCK_AFTER: Final = timedelta(seconds=60)  # promise I9
 
 
@@ -156,9 +157,10 @@ class SqlReads:
         if since is not None:
             statement = statement.where(_event.c.accepted_at >= since)
         if cursor is not None:
-            statement = statement.where(_event.c.id < _checked(cursor))
-        rows = await self._rows(statement.order_by(_event.c.id.desc()).limit(limit + 1))
-        return _page([to_event(row) for row in rows], limit, key=lambda event: event.id)
+            statement = statement.where(_event.c.seq < _checked_number(cursor))
+        rows = await self._rows(statement.order_by(_event.c.seq.desc()).limit(limit + 1))
+        page = _page(rows, limit, key=lambda row: str(row.seq))
+        return Page([to_event(row) for row in page.rows], page.next)
 
     async def deliveries_of_event(self, event_id: str) -> list[Delivery]:
         """See `Reads.deliveries_of_event`."""
@@ -212,19 +214,20 @@ class SqlReads:
 
     async def attempts(self, delivery_id: str) -> list[Attempt]:
         """See `Reads.attempts`."""
-        of_delivery = select(_attempt).where(_attempt.c.delivery_id == delivery_id).order_by(_attempt.c.id)
+        of_delivery = select(_attempt).where(_attempt.c.delivery_id == delivery_id).order_by(_attempt.c.lease_token)
         return [to_attempt(row) for row in await self._rows(of_delivery)]
 
     async def attempts_after(self, attempt_id: str | None, *, limit: int) -> list[Attempt]:
         """See `Reads.attempts_after`."""
         statement = select(_attempt)
         if attempt_id is not None:
-            statement = statement.where(_attempt.c.id > attempt_id)
-        return [to_attempt(row) for row in await self._rows(statement.order_by(_attempt.c.id).limit(limit))]
+            seen = select(_attempt.c.seq).where(_attempt.c.id == attempt_id).scalar_subquery()
+            statement = statement.where(_attempt.c.seq > func.coalesce(seen, 0))
+        return [to_attempt(row) for row in await self._rows(statement.order_by(_attempt.c.seq).limit(limit))]
 
     async def newest_attempt_id(self) -> str | None:
         """See `Reads.newest_attempt_id`."""
-        row = await self._one(select(func.max(_attempt.c.id)))
+        row = await self._one(select(_attempt.c.id).order_by(_attempt.c.seq.desc()).limit(1))
         return row[0] if row else None
 
     async def resolve_id(self, kind: str, given: str) -> str:
@@ -312,7 +315,7 @@ class SqlReads:
             select(func.count())
             .select_from(_delivery.join(_webhook, _webhook.c.id == _delivery.c.webhook_id))
             .where(
-                _delivery.c.state == State.PENDING.value,
+                *filters.states((State.PENDING,)),
                 _delivery.c.due_at <= now - _STUCK_AFTER,
                 _webhook.c.enabled,
                 _webhook.c.deleted_at.is_(None),
@@ -326,9 +329,13 @@ def _page(rows: list[T], limit: int, *, key: Callable[[T], str]) -> Page[T]:
     return Page(rows[:limit], key(rows[limit - 1]) if len(rows) > limit else None)
 
 
-def _checked(cursor: str) -> str:
-    if not _CURSOR.fullmatch(cursor):
+def _checked(cursor: str, *, pattern: re.Pattern[str] = _CURSOR) -> str:
+    if not pattern.fullmatch(cursor):
         raise InvalidCursor(
             f'"{cursor[:40]}" is not a cursor of this list.', hint="Use `next` of the page before.", field="cursor"
         )
     return cursor
+
+
+def _checked_number(cursor: str) -> int:
+    return int(_checked(cursor, pattern=_NUMBER))

@@ -72,7 +72,7 @@ class Reads(Protocol):
         """Return a delivery's attempts in the order they were made."""
 
     async def attempts_after(self, attempt_id: str | None, *, limit: int) -> list[Attempt]:
-        """Return attempts recorded after this one, in order of id; None starts at the first."""
+        """Return attempts recorded after this one, in the order of recording; None, or one that is forgotten, starts at the first."""
 
     async def newest_attempt_id(self) -> str | None:
         """Return the id of the attempt recorded last."""

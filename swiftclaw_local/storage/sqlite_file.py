@@ -164,7 +164,8 @@ class Checkpoints:
 
     def written(self) -> None:
         """Something was committed."""
-        self._wanted.set()
+        if not self._wanted.is_set():  # setting takes a lock
+            self._wanted.set()
 
     def stop(self) -> None:
         """End; the database's last connection writes the rest over as it closes."""

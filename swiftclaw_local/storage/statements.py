@@ -5,17 +5,18 @@ Times are bound and read in the very text that SQLModel's own type stores in SQL
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, func, literal_column, select, text, update
+from sqlalchemy import ColumnElement, Table, bindparam, func, insert, literal_column, null, select, text, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import ClauseElement
 
 from swiftclaw_local.storage.states import State
 from swiftclaw_local.storage.tables import METADATA
 
-_DIALECT: Final = sqlite.dialect(paramstyle="named")
+_DIALECT: Final = sqlite.dialect(paramstyle="qmark")
 
 webhook: Final = METADATA.tables["webhook"]
 event: Final = METADATA.tables["event"]
@@ -33,62 +34,85 @@ def from_text(written: str) -> datetime:
     return datetime.fromisoformat(written).replace(tzinfo=UTC)
 
 
-def compiled(statement: ClauseElement) -> str:
-    """Return the statement's SQL with `:name` parameters."""
-    return str(statement.compile(dialect=_DIALECT))
+def all_or_none(connection: sqlite3.Connection, statement: str, rows: list[tuple[Any, ...]]) -> bool:
+    """Execute a statement for every row; when not every one of them changed something, undo them all and return False."""
+    connection.execute("SAVEPOINT all_or_none")
+    complete = connection.executemany(statement, rows).rowcount == len(rows)
+    if not complete:
+        connection.execute("ROLLBACK TO all_or_none")
+    connection.execute("RELEASE all_or_none")
+    return complete
 
 
-def _insert(table: Any) -> str:
-    names = [column.name for column in table.columns]
-    marks = ", ".join("?" * len(names))
-    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - the names are our tables' own
+def _compiled(statement: ClauseElement, *names: str) -> str:
+    """Return the statement's SQL, to be given the values of `names` in this order."""
+    compiled: Any = statement.compile(dialect=_DIALECT)
+    assert list(names) == compiled.positiontup, f"{names} are asked for as {compiled.positiontup}"
+    return str(compiled)
 
 
-INSERT_WEBHOOK: Final = _insert(webhook)
-INSERT_EVENT: Final = _insert(event)
-INSERT_DELIVERY: Final = _insert(delivery)
-INSERT_ATTEMPT: Final = _insert(attempt)
+def _inserted(table: Table, *names: str) -> ClauseElement:
+    """Return the INSERT of these columns, or of all of them."""
+    return insert(table).values({name: bindparam(name) for name in names or table.columns.keys()})
 
 
-def state_is(state: State) -> ColumnElement[bool]:
+def _state_is(state: State) -> ColumnElement[bool]:
     """Return the condition with the state written out, as a partial index asks for it."""
-    return delivery.c.state == literal_column(f"'{state.value}'")
+    return delivery.c.state == _written_out(state.value)
 
 
-def _state(state: State) -> ColumnElement[str]:
-    return literal_column(f"'{state.value}'")
+def _written_out(value: str | int) -> ColumnElement[Any]:
+    return literal_column(repr(value))
 
 
 _live = webhook.c.deleted_at.is_(None)
-_webhook_columns = (
-    webhook.c.id,
-    webhook.c.agent,
-    webhook.c.url,
-    webhook.c.events,
-    webhook.c.secret_box,
-    webhook.c.enabled,
+LIVE_WEBHOOKS: Final = _compiled(
+    select(webhook.c.id, webhook.c.agent, webhook.c.url, webhook.c.events, webhook.c.secret_box, webhook.c.enabled)
+    .where(_live)
+    .order_by(func.length(webhook.c.id), webhook.c.id)
 )
-LIVE_WEBHOOKS_OF_AGENT: Final = compiled(
-    select(*_webhook_columns).where(_live, webhook.c.agent == bindparam("agent")).order_by(webhook.c.id)
-)
-LIVE_WEBHOOKS: Final = compiled(select(*_webhook_columns).where(_live).order_by(webhook.c.id))
-LIVE_WEBHOOK: Final = compiled(select(*_webhook_columns).where(_live, webhook.c.id == bindparam("id")))
-ENABLED_WEBHOOKS: Final = compiled(
-    select(webhook.c.id, webhook.c.url, webhook.c.secret_box).where(_live, webhook.c.enabled).order_by(webhook.c.id)
-)
+INSERT_WEBHOOK: Final = _compiled(_inserted(webhook), *webhook.columns.keys())
 
-EVENT_BY_ID: Final = compiled(
-    select(event.c.type, event.c.agent, event.c.created_at, event.c.body).where(event.c.id == bindparam("id"))
+_EVENT_COLUMNS: Final = ("id", "type", "agent", "created_at", "accepted_at", "body")
+INSERT_EVENT: Final = _compiled(
+    sqlite.insert(event)
+    .values({name: bindparam(name) for name in _EVENT_COLUMNS})
+    .on_conflict_do_nothing(index_elements=["id"]),
+    *_EVENT_COLUMNS,
 )
-FIRST_DELIVERIES: Final = compiled(
+EVENT_BY_ID: Final = _compiled(
+    select(event.c.type, event.c.agent, event.c.body).where(event.c.id == bindparam("id")), "id"
+)
+FIRST_DELIVERIES: Final = _compiled(
     select(delivery.c.id)
-    .where(delivery.c.event_id == bindparam("event_id"), delivery.c.trigger == literal_column("'event'"))
-    .order_by(delivery.c.id)
+    .where(delivery.c.event_id == bindparam("event_id"), delivery.c.trigger == _written_out("event"))
+    .order_by(delivery.c.id),
+    "event_id",
 )
 
-# What is due of one webhook, with all that sending needs: the claim visits webhook by webhook, so that one with a million
-# due deliveries never slows the claims of the others.
-DUE_OF_WEBHOOK: Final = compiled(
+_DELIVERY_COLUMNS: Final = (
+    "id",
+    "event_id",
+    "event_type",
+    "agent",
+    "webhook_id",
+    "state",
+    "trigger",
+    "scheduled",
+    "body_size",
+    "created_at",
+    "due_at",
+    "lease_token",
+    "claimed_at",
+)
+_NEW_DELIVERY: Final = {
+    **{name: bindparam(name) for name in _DELIVERY_COLUMNS},
+    **dict.fromkeys(("attempts", "retries_used", "interruptions"), _written_out(0)),
+}
+INSERT_DELIVERY: Final = _compiled(insert(delivery).values(_NEW_DELIVERY), *_DELIVERY_COLUMNS)
+
+# What is due of one webhook, with all that sending needs.
+DUE_OF_WEBHOOK: Final = _compiled(
     select(
         delivery.c.due_at,
         delivery.c.id,
@@ -105,39 +129,56 @@ DUE_OF_WEBHOOK: Final = compiled(
     )
     .join(event, event.c.id == delivery.c.event_id)
     .where(
-        state_is(State.PENDING), delivery.c.webhook_id == bindparam("webhook_id"), delivery.c.due_at <= bindparam("now")
+        _state_is(State.PENDING),
+        delivery.c.webhook_id == bindparam("webhook_id"),
+        delivery.c.due_at <= bindparam("now"),
     )
     .order_by(delivery.c.due_at, delivery.c.id)
-    .suffix_with(text("LIMIT :limit"))  # .limit() would compile an OFFSET of its own, with a parameter of its own
+    .suffix_with(text("LIMIT :limit")),  # .limit() would compile an OFFSET of its own, with a parameter of its own
+    "webhook_id",
+    "now",
+    "limit",
 )
-NEXT_DUE_OF_WEBHOOK: Final = compiled(
-    select(func.min(delivery.c.due_at)).where(state_is(State.PENDING), delivery.c.webhook_id == bindparam("webhook_id"))
+NEXT_DUE_OF_WEBHOOK: Final = _compiled(
+    select(func.min(delivery.c.due_at)).where(
+        _state_is(State.PENDING), delivery.c.webhook_id == bindparam("webhook_id")
+    ),
+    "webhook_id",
 )
-CLAIM: Final = compiled(
+CLAIM: Final = _compiled(
     update(delivery)
-    .where(delivery.c.id == bindparam("delivery_id"), state_is(State.PENDING))
+    .where(delivery.c.id == bindparam("delivery_id"), _state_is(State.PENDING))
     .values(
-        state=_state(State.IN_FLIGHT),
-        lease_token=delivery.c.lease_token + literal_column("1"),
+        state=_written_out(State.IN_FLIGHT.value),
+        lease_token=delivery.c.lease_token + _written_out(1),
         claimed_at=bindparam("now"),
-    )
+    ),
+    "now",
+    "delivery_id",
 )
 
 _fence = (
     delivery.c.id == bindparam("delivery_id"),
-    state_is(State.IN_FLIGHT),
+    _state_is(State.IN_FLIGHT),
     delivery.c.lease_token == bindparam("token"),
 )
-GIVE_BACK: Final = compiled(update(delivery).where(*_fence).values(state=_state(State.PENDING)))
-GIVE_BACK_CANCELED: Final = compiled(
+GIVE_BACK: Final = _compiled(
+    update(delivery).where(*_fence).values(state=_written_out(State.PENDING.value)), "delivery_id", "token"
+)
+GIVE_BACK_CANCELED: Final = _compiled(
     update(delivery)
     .where(*_fence)
-    .values(state=_state(State.CANCELED), reason=literal_column("'webhook_deleted'"), ended_at=bindparam("now"))
+    .values(
+        state=_written_out(State.CANCELED.value), reason=_written_out("webhook_deleted"), ended_at=bindparam("now")
+    ),
+    "now",
+    "delivery_id",
+    "token",
 )
-TO_RECORD: Final = compiled(
+
+STANDING: Final = _compiled(
     select(
         delivery.c.state,
-        delivery.c.lease_token,
         delivery.c.attempts,
         delivery.c.retries_used,
         delivery.c.due_at,
@@ -145,27 +186,56 @@ TO_RECORD: Final = compiled(
         delivery.c.agent,
         delivery.c.webhook_id,
         delivery.c.trigger,
-    ).where(delivery.c.id == bindparam("delivery_id"))
+    ).where(delivery.c.id == bindparam("delivery_id")),
+    "delivery_id",
 )
-FOLLOW_EDGE: Final = compiled(
+_FOLLOWED: Final = (
+    "state",
+    "due_at",
+    "ended_at",
+    "reason",
+    "attempts",
+    "retries_used",
+    "last_attempt_at",
+    "last_status",
+    "last_error_class",
+    "last_duration_ms",
+)
+FOLLOW_EDGE: Final = _compiled(
+    update(delivery)
+    .where(*_fence)
+    .values({name: bindparam(f"new_{name}") for name in _FOLLOWED} | {"interruptions": _written_out(0)}),
+    *(f"new_{name}" for name in _FOLLOWED),
+    "delivery_id",
+    "token",
+)
+INTERRUPT: Final = _compiled(
     update(delivery)
     .where(*_fence)
     .values(
         state=bindparam("new_state"),
-        due_at=bindparam("new_due_at"),
         ended_at=bindparam("new_ended_at"),
         reason=bindparam("new_reason"),
-        attempts=bindparam("number"),
-        retries_used=bindparam("new_retries_used"),
-        interruptions=literal_column("0"),
-        last_attempt_at=bindparam("attempted_at"),
-        last_status=bindparam("status"),
-        last_error_class=bindparam("error_class"),
-        last_duration_ms=bindparam("duration_ms"),
-    )
+        attempts=delivery.c.attempts + _written_out(1),
+        interruptions=delivery.c.interruptions + _written_out(1),
+        last_attempt_at=bindparam("now"),
+        last_status=null(),
+        last_error_class=_written_out("interrupted"),
+        last_duration_ms=null(),
+    ),
+    "new_state",
+    "new_ended_at",
+    "new_reason",
+    "now",
+    "delivery_id",
+    "token",
 )
-RECORDED_ATTEMPT: Final = compiled(
+RECORDED_ATTEMPT: Final = _compiled(
     select(attempt.c.id, attempt.c.number, attempt.c.outcome).where(
         attempt.c.delivery_id == bindparam("delivery_id"), attempt.c.lease_token == bindparam("token")
-    )
+    ),
+    "delivery_id",
+    "token",
 )
+_ATTEMPT_COLUMNS: Final = tuple(name for name in attempt.columns.keys() if name != "seq")  # noqa: SIM118 - not a dict
+INSERT_ATTEMPT: Final = _compiled(_inserted(attempt, *_ATTEMPT_COLUMNS), *_ATTEMPT_COLUMNS)

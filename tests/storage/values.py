@@ -43,9 +43,10 @@ def event(
     agent: str | None = "my-agent",
     body: bytes | None = None,
     created_at: datetime = NOW,
+    id: str | None = None,
 ) -> StoredEvent:
-    """Return an event whose id sorts by its number."""
-    id = f"evt_{number:026}"
+    """Return an event whose id sorts by its number, unless one is given."""
+    id = id or f"evt_{number:026}"
     return StoredEvent(id, type, agent, created_at, body if body is not None else b'{"id":"%s"}' % id.encode())
 
 

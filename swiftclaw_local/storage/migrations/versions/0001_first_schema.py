@@ -68,16 +68,17 @@ def _create_webhook() -> None:
 def _create_event() -> None:
     op.create_table(
         "event",
+        sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("id", _TEXT, nullable=False),
         sa.Column("type", _TEXT, nullable=False),
         sa.Column("agent", _TEXT, nullable=True),
         sa.Column("created_at", _TIME, nullable=False),
         sa.Column("accepted_at", _TIME, nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-        sqlite_with_rowid=False,
+        sa.PrimaryKeyConstraint("seq"),
+        sa.UniqueConstraint("id", name="event_id_once"),
     )
-    op.create_index("event_by_agent", "event", ["agent", "id"])
+    op.create_index("event_by_agent", "event", ["agent", "seq"])
 
 
 def _create_delivery() -> None:
@@ -107,12 +108,16 @@ def _create_delivery() -> None:
         sa.Column("last_error_class", _TEXT, nullable=True),
         sa.Column("last_duration_ms", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
-        sa.CheckConstraint("state IN ('pending', 'in_flight', 'succeeded', 'dead', 'canceled')", name="delivery_state"),
-        sa.CheckConstraint("trigger IN ('event', 'test', 'replay')", name="delivery_trigger"),
         sa.CheckConstraint(
-            "(state IN ('succeeded', 'dead', 'canceled')) = (ended_at IS NOT NULL)", name="delivery_ended"
+            "state = 'pending' OR state = 'in_flight' OR state = 'succeeded' OR state = 'dead' OR state = 'canceled'",
+            name="delivery_state",
         ),
-        sa.CheckConstraint("(state IN ('dead', 'canceled')) = (reason IS NOT NULL)", name="delivery_reason"),
+        sa.CheckConstraint("trigger = 'event' OR trigger = 'test' OR trigger = 'replay'", name="delivery_trigger"),
+        sa.CheckConstraint(
+            "(state = 'canceled' OR state = 'dead' OR state = 'succeeded') = (ended_at IS NOT NULL)",
+            name="delivery_ended",
+        ),
+        sa.CheckConstraint("(state = 'dead' OR state = 'canceled') = (reason IS NOT NULL)", name="delivery_reason"),
         sa.ForeignKeyConstraint(["event_id"], ["event.id"]),
         sa.ForeignKeyConstraint(["webhook_id"], ["webhook.id"]),
         sqlite_with_rowid=False,
@@ -134,11 +139,11 @@ def _create_delivery() -> None:
         postgresql_where=sa.text("state = 'pending'"),
     )
     op.create_index(
-        "delivery_in_flight",
+        "delivery_not_succeeded",
         "delivery",
         ["id"],
-        sqlite_where=sa.text("state = 'in_flight'"),
-        postgresql_where=sa.text("state = 'in_flight'"),
+        sqlite_where=sa.text("state <> 'succeeded'"),
+        postgresql_where=sa.text("state <> 'succeeded'"),
     )
     op.create_index(
         "delivery_one_open_replay",
@@ -153,9 +158,10 @@ def _create_delivery() -> None:
 def _create_attempt() -> None:
     op.create_table(
         "attempt",
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("id", _TEXT, nullable=False),
         sa.Column("delivery_id", _TEXT, nullable=False),
         sa.Column("lease_token", sa.Integer(), nullable=False),
-        sa.Column("id", _TEXT, nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("retry", sa.Integer(), nullable=False),
         sa.Column("agent", _TEXT, nullable=False),
@@ -178,14 +184,16 @@ def _create_attempt() -> None:
         sa.Column("response_body", sa.LargeBinary(), nullable=True),
         sa.Column("response_size", sa.Integer(), nullable=True),
         sa.Column("truncated", _TEXT, nullable=True),
-        sa.PrimaryKeyConstraint("delivery_id", "lease_token"),
+        sa.PrimaryKeyConstraint("seq"),
         sa.CheckConstraint(
-            "outcome IN ('succeeded', 'retry', 'dead', 'again', 'interrupted', 'superseded')", name="attempt_outcome"
+            "outcome = 'succeeded' OR outcome = 'retry' OR outcome = 'dead' OR outcome = 'again'"
+            " OR outcome = 'interrupted' OR outcome = 'superseded'",
+            name="attempt_outcome",
         ),
+        sa.UniqueConstraint("delivery_id", "lease_token", name="attempt_once"),
+        sa.UniqueConstraint("id", name="attempt_id_once"),
         sa.ForeignKeyConstraint(["delivery_id"], ["delivery.id"]),
-        sqlite_with_rowid=False,
     )
-    op.create_index("attempt_by_id", "attempt", ["id"], unique=True)
     op.create_index("attempt_by_time", "attempt", ["ended_at"])
     op.create_index(
         "attempt_failed",
@@ -208,7 +216,7 @@ def _create_alert() -> None:
         sa.Column("state", _TEXT, nullable=False),
         sa.Column("created_at", _TIME, nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        sa.CheckConstraint("state IN ('ok', 'firing')", name="alert_state"),
+        sa.CheckConstraint("state = 'ok' OR state = 'firing'", name="alert_state"),
     )
 
 

@@ -1,0 +1,187 @@
+"""Adding events and the deliveries they are owed, many at a time.
+
+Ids are taken so seldom that nobody looks first: all are inserted at once, and only when one of them was there already
+each is looked at by itself.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from swiftclaw_local.errors import EventIdTaken, UnknownWebhook
+from swiftclaw_local.ids import IdFactory
+from swiftclaw_local.storage import statements as sql
+from swiftclaw_local.storage.records import Accepted, Claim, StoredEvent, Trigger
+from swiftclaw_local.storage.statements import all_or_none, to_text
+from swiftclaw_local.storage.states import State
+from swiftclaw_local.storage.subscribers import Subscriber, Subscribers
+
+_PENDING: Final = State.PENDING.value
+_IN_FLIGHT: Final = State.IN_FLIGHT.value
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """What `Store.add_event` was asked for."""
+
+    event: StoredEvent
+    now: datetime
+    only_webhook: str | None
+    lease_unless_full: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """What the deliveries of one event have in common, and its times as text."""
+
+    event: StoredEvent
+    now: datetime
+    now_text: str
+    due_at: datetime
+    due_text: str
+    trigger: Trigger
+    scheduled: bool
+
+
+class Adding:
+    """Adds events for the webhooks that are there."""
+
+    def __init__(self, ids: IdFactory, subscribers: Subscribers) -> None:
+        self._ids = ids
+        self._subscribers = subscribers
+
+    def add_events(self, connection: sqlite3.Connection, wanted: list[NewEvent]) -> list[Accepted | EventIdTaken]:
+        """See `Store.add_event`."""
+        events: list[tuple[Any, ...]] = []
+        deliveries: list[tuple[Any, ...]] = []
+        accepted = [self._accept(connection, new, events, deliveries) for new in wanted]
+        if all_or_none(connection, sql.INSERT_EVENT, events):
+            connection.executemany(sql.INSERT_DELIVERY, deliveries)
+            return [*accepted]
+        if len(wanted) == 1:
+            return [_known(connection, wanted[0].event)]
+        return [self.add_events(connection, [new])[0] for new in wanted]
+
+    def add_delivery(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        event: StoredEvent,
+        webhook_id: str,
+        now: datetime,
+        trigger: Trigger,
+        scheduled: bool,
+        lease: bool,
+    ) -> Accepted:
+        """See `Store.add_delivery`."""
+        webhook = self._subscribers.live(connection).get(webhook_id)
+        if webhook is None:
+            raise UnknownWebhook(f'There is no webhook "{webhook_id}".', field="webhook")
+        owed = _owed(event, now=now, due_at=now, trigger=trigger, scheduled=scheduled)
+        deliveries: list[tuple[Any, ...]] = []
+        accepted = self._deliver(owed, [(webhook, lease)], deliveries)
+        if not all_or_none(connection, sql.INSERT_EVENT, [_event_row(owed)]):
+            known = _known(connection, event)
+            if isinstance(known, EventIdTaken):
+                raise known
+        connection.executemany(sql.INSERT_DELIVERY, deliveries)
+        return accepted
+
+    def _accept(
+        self,
+        connection: sqlite3.Connection,
+        new: NewEvent,
+        events: list[tuple[Any, ...]],
+        deliveries: list[tuple[Any, ...]],
+    ) -> Accepted:
+        """Put the rows of one event with those of the others."""
+        event, now, full = new.event, new.now, new.lease_unless_full
+        due_at = max(now, event.created_at)
+        owed = _owed(event, now=now, due_at=due_at, trigger="event", scheduled=True)
+        events.append(_event_row(owed))
+        lease = full is not None and due_at <= now
+        webhooks = [
+            (webhook, lease and webhook.enabled and webhook.id not in (full or ()))
+            for webhook in self._subscribers.of(connection, type=event.type, agent=event.agent)
+            if new.only_webhook in (None, webhook.id)
+        ]
+        return self._deliver(owed, webhooks, deliveries)
+
+    def _deliver(
+        self, owed: _Owed, webhooks: list[tuple[Subscriber, bool]], deliveries: list[tuple[Any, ...]]
+    ) -> Accepted:
+        """Put one delivery's row per (webhook, whether it is leased at once) with the others."""
+        ids, claims = [], []
+        for webhook, leased in webhooks:
+            delivery_id = self._ids.new("dlv", owed.now)
+            ids.append(delivery_id)
+            deliveries.append(_delivery_row(delivery_id, owed, webhook, leased=leased))
+            if leased:
+                claims.append(self._claim(delivery_id, owed, webhook))
+        return Accepted(owed.event, tuple(ids), tuple(claims))
+
+    def _claim(self, delivery_id: str, owed: _Owed, webhook: Subscriber) -> Claim:
+        return Claim(
+            delivery_id=delivery_id,
+            lease_token=1,
+            webhook_id=webhook.id,
+            agent=webhook.agent,
+            url=webhook.url,
+            secret=self._subscribers.secret(webhook),
+            event_id=owed.event.id,
+            event_type=owed.event.type,
+            body=owed.event.body,
+            trigger=owed.trigger,
+            scheduled=owed.scheduled,
+            attempt_number=1,
+            retries_used=0,
+            due_at=owed.due_at,
+        )
+
+
+def _owed(event: StoredEvent, *, now: datetime, due_at: datetime, trigger: Trigger, scheduled: bool) -> _Owed:
+    now_text = to_text(now)
+    return _Owed(event, now, now_text, due_at, now_text if due_at is now else to_text(due_at), trigger, scheduled)
+
+
+def _known(connection: sqlite3.Connection, event: StoredEvent) -> Accepted | EventIdTaken:
+    """Return what is there already under this event's id."""
+    row = connection.execute(sql.EVENT_BY_ID, (event.id,)).fetchone()
+    if row != (event.type, event.agent, event.body):
+        return EventIdTaken(
+            f'An event "{event.id}" exists already, with another content.',
+            hint="Leave the id out to get a new one.",
+            field="id",
+        )
+    ids = connection.execute(sql.FIRST_DELIVERIES, (event.id,)).fetchall()
+    return Accepted(event, tuple(found[0] for found in ids), known=True)
+
+
+def _event_row(owed: _Owed) -> tuple[Any, ...]:
+    """Return the values of INSERT_EVENT."""
+    event = owed.event
+    created = owed.now_text if event.created_at is owed.now else to_text(event.created_at)
+    return (event.id, event.type, event.agent, created, owed.now_text, event.body)
+
+
+def _delivery_row(delivery_id: str, owed: _Owed, webhook: Subscriber, *, leased: bool) -> tuple[Any, ...]:
+    """Return the values of INSERT_DELIVERY."""
+    event, now = owed.event, owed.now_text
+    return (
+        delivery_id,
+        event.id,
+        event.type,
+        webhook.agent,
+        webhook.id,
+        _IN_FLIGHT if leased else _PENDING,
+        owed.trigger,
+        owed.scheduled,
+        len(event.body),
+        now,
+        owed.due_text,
+        int(leased),
+        now if leased else None,
+    )
