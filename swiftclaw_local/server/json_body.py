@@ -7,6 +7,7 @@ surrogate pair, 64 levels at most. It does not know what the JSON means.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 from collections.abc import Iterator
 from typing import Any, Final, NoReturn
@@ -45,6 +46,8 @@ def parse_json_object(raw: bytes) -> dict[str, Any]:
 
 def parse_json(raw: bytes) -> Any:
     """Return the value that these bytes are. Raises: InvalidJson."""
+    if raw.startswith(codecs.BOM_UTF8):
+        raise InvalidJson("The body begins with a byte order mark.", hint="Leave the first three bytes out.")
     try:
         text = raw.decode("utf-8")
         value = _DECODER.decode(text)
