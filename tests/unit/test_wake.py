@@ -49,7 +49,8 @@ async def test_bringing_it_forward_never_puts_it_off() -> None:
 
 
 async def test_the_heartbeat_beats_again_after_a_step_that_failed() -> None:
-    beats, enough = [], asyncio.Event()
+    beats: list[int] = []
+    enough = asyncio.Event()
 
     async def step() -> None:
         beats.append(len(beats))

@@ -1,0 +1,321 @@
+"""The engine: claims what is due, sends it, decides, records; and sleeps until the next due time.
+
+One lap per attempt: claim -> request -> sender -> decide -> record. It holds no truth of its own: whatever it loses with
+the process is in the store. It does not know the API, the commands, or what the clock is moved for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Final, TypeVar, assert_never
+
+from swiftclaw_local import logs
+from swiftclaw_local.dispatcher.alerting import AlertJudge
+from swiftclaw_local.dispatcher.journal import Journal, sent
+from swiftclaw_local.dispatcher.lanes import Lanes
+from swiftclaw_local.dispatcher.request import HeaderMode, Request, build_request
+from swiftclaw_local.dispatcher.sender import Exchange, Poster
+from swiftclaw_local.dispatcher.watch import Watch
+from swiftclaw_local.errors import EngineStuck, StorageUnavailable
+from swiftclaw_local.logs import Log
+from swiftclaw_local.scheduler.clock import Clock
+from swiftclaw_local.scheduler.outcome import Answered, Cause, Outcome, Unanswered
+from swiftclaw_local.scheduler.policy import Again, Dead, Decision, RetryAt, Schedule, Succeeded, decide, with_jitter
+from swiftclaw_local.scheduler.wake import Alarm
+from swiftclaw_local.storage.records import (
+    AttemptMade,
+    Claim,
+    Mark,
+    MarkDead,
+    MarkRetry,
+    MarkSucceeded,
+    Recorded,
+)
+from swiftclaw_local.storage.store import Store
+
+# Claims waiting in memory per webhook beyond its slots: enough to keep the slots busy over one commit, few enough to forget.
+PREFETCH: Final = 40
+# A lane with no more than this waiting is filled up again from the store.
+LOW_WATER: Final = PREFETCH // 4
+# How long to wait before a failed database call is made again (seconds).
+STORE_RETRY_S: Final = 0.25
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How the engine behaves: the schedule, its jitter (0 = none), the request headers, and how much is in flight."""
+
+    schedule: Schedule
+    jitter: float
+    headers: HeaderMode
+    concurrency: int
+    slots: Callable[[], int]
+    seed: int | None = None
+
+
+class Engine:
+    """The dispatcher of one process."""
+
+    def __init__(
+        self,
+        store: Store,
+        sender: Poster,
+        *,
+        clock: Clock,
+        settings: EngineSettings,
+        journal: Journal,
+        watch: Watch,
+        alerts: AlertJudge,
+        log: Log,
+    ) -> None:
+        self._store = store
+        self._sender = sender
+        self._clock = clock
+        self._settings = settings
+        self._journal = journal
+        self._watch = watch
+        self._alerts = alerts
+        self._log = log
+        self._lanes = Lanes()
+        self._attempts: dict[asyncio.Task[None], Claim] = {}
+        self._awake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._alarm = Alarm(clock, self.wake)
+        self._random = Random(settings.seed)  # noqa: S311 - jitter spreads load, it keeps no secret
+        self._more_in_store = False
+        self._stopping = False
+        self._loop: asyncio.Task[None] | None = None
+        clock.on_move(self.wake)
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._loop = asyncio.create_task(self._run(), name="engine")
+        self._awake.set()
+
+    async def stop(self) -> None:
+        """Claim nothing more, give back what was not sent yet, and let the attempts in flight end and be recorded."""
+        self._stopping = True
+        self.wake()
+        if self._loop is not None:
+            await self._loop
+        self._alarm.cancel()
+        await self.take_back()
+        if self._attempts:
+            await asyncio.wait(self._attempts)
+
+    async def abandon(self) -> None:
+        """Cut off the attempts in flight and forget the waiting ones: for a reset, which forgets their deliveries too."""
+        self._lanes.withdraw()
+        for task in list(self._attempts):
+            task.cancel()
+        if self._attempts:
+            await asyncio.wait(self._attempts)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the engine's loop runs."""
+        return self._loop is not None and not self._loop.done() and not self._stopping
+
+    # --- what others tell it ------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Look for due deliveries now."""
+        self._idle.clear()
+        self._awake.set()
+
+    def hand_off(self, claims: Iterable[Claim]) -> None:
+        """Send deliveries that were leased as they were added; needs no claim."""
+        self._idle.clear()
+        for claim in claims:
+            self._lanes.put(claim)
+        self._start_attempts()
+
+    def full(self) -> frozenset[str]:
+        """Return the webhooks whose lanes take no more claims for now."""
+        return self._lanes.full(self._settings.slots() + PREFETCH)
+
+    async def take_back(self, webhook_id: str | None = None) -> int:
+        """Give claims that were not sent yet back to the store, one webhook's or all; return their number."""
+        claims = self._lanes.withdraw(webhook_id)
+        if claims:
+            await self._insist(lambda: self._store.give_back(claims, now=self._clock.now()))
+            self.wake()
+        return len(claims)
+
+    async def settle(self) -> None:
+        """Wait until nothing is in flight and nothing is due at the clock's present time."""
+        self.wake()
+        await self._idle.wait()
+
+    # --- the loop: step + wait ----------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            self._awake.clear()
+            try:
+                await self.step()
+            except StorageUnavailable as error:
+                self._log.warning(logs.STORE_FAILED, verb="claim_due", error=error.message)
+                self._wake_in(STORE_RETRY_S)
+            except Exception:  # the loop must outlive any defect; the heartbeat comes back to what was due
+                self._log.exception(logs.STEP_FAILED, step="engine")
+                self._wake_in(STORE_RETRY_S)
+            await self._awake.wait()
+        self._idle.set()  # nobody shall wait for an engine that stopped
+
+    async def step(self) -> int:
+        """Claim what is due, start it, and set the alarm for what is due next; return the number claimed.
+
+        Raises: EngineStuck when something is due, there is room for it, and still nothing could be claimed.
+        """
+        now = self._clock.now()
+        room = self._settings.concurrency - self._lanes.in_flight - self._lanes.waiting
+        self._more_in_store = room <= 0
+        if room <= 0:
+            return 0  # an attempt that ends wakes us
+        claimed = await self._claim(now, room)
+        full = self.full()
+        self._more_in_store = bool(full) or claimed == room
+        due_at = await self._store.next_due_at(except_webhooks=full)
+        if due_at is not None and due_at <= now and not claimed:
+            raise EngineStuck(f"A delivery is due since {due_at.isoformat()} and cannot be claimed.")
+        self._alarm.set(due_at)
+        if not (self._attempts or self._awake.is_set() or (due_at is not None and due_at <= now)):
+            self._idle.set()
+        return claimed
+
+    async def _claim(self, now: datetime, room: int) -> int:
+        most = self._settings.slots() + PREFETCH
+        claims = await self._store.claim_due(now=now, limit=room, per_webhook=most, busy=self._lanes.load())
+        for claim in claims:
+            self._lanes.put(claim)
+        self._start_attempts()
+        return len(claims)
+
+    def _wake_in(self, seconds: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self.wake)
+
+    def _start_attempts(self) -> None:
+        if not self._lanes.waiting:
+            return
+        slots = self._settings.slots()
+        while not self._stopping and self._lanes.in_flight < self._settings.concurrency:
+            claim = self._lanes.take(slots=slots)
+            if claim is None:
+                return
+            task = asyncio.create_task(self._attempt(claim))
+            self._attempts[task] = claim
+            task.add_done_callback(self._attempt_ended)
+
+    def _attempt_ended(self, task: asyncio.Task[None]) -> None:
+        claim = self._attempts.pop(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A defect of ours. The delivery stays in flight; the next start gives it back as interrupted.
+            self._log.error(logs.STEP_FAILED, step="attempt", delivery_id=claim.delivery_id, exc_info=error)
+        waiting = self._lanes.done(claim.webhook_id)
+        self._start_attempts()
+        if not self._attempts or (self._more_in_store and waiting <= LOW_WATER):
+            self._awake.set()
+        self._watch.tell(claim.delivery_id)
+
+    # --- one attempt --------------------------------------------------------------------------------------------
+
+    async def _attempt(self, claim: Claim) -> None:
+        """Send, decide, record. What it cannot record it tries to record again until it can."""
+        started_at = self._clock.now()
+        request, exchange = await self._send(claim, started_at)
+        ended_at = self._clock.now()
+        schedule = self._settings.schedule if claim.scheduled else ()
+        decision = decide(exchange.outcome, retries_used=claim.retries_used, now=ended_at, schedule=schedule)
+        decision = with_jitter(decision, now=ended_at, part=self._settings.jitter, random=self._random)
+        mark = mark_of(attempt_made(claim, request, exchange, started_at=started_at, ended_at=ended_at), decision)
+        recorded = await self._insist(lambda: self._store.record(mark))
+        self._tell(claim, mark, recorded, retries_max=len(schedule))
+
+    async def _send(self, claim: Claim, started_at: datetime) -> tuple[Request, Exchange]:
+        request = build_request(claim, mode=self._settings.headers, now=started_at)
+        try:
+            return request, await self._sender.post(request)
+        except Exception as error:  # a defect of the sender must not cost the delivery: it is retried as unanswered
+            self._log.exception(logs.STEP_FAILED, step="send", delivery_id=claim.delivery_id)
+            return request, Exchange(Unanswered(Cause.INTERNAL, type(error).__name__), 0)
+
+    def _tell(self, claim: Claim, mark: Mark, recorded: Recorded, *, retries_max: int) -> None:
+        if self._journal.only_counts(recorded.state, mark.attempt.duration_ms):
+            return
+        due_at = mark.due_at if isinstance(mark, MarkRetry) else None
+        reason = mark.reason if isinstance(mark, MarkDead) else None
+        self._journal.add(sent(claim, mark.attempt, recorded, retries_max=retries_max, reason=reason, due_at=due_at))
+        if due_at is not None:
+            self._alarm.bring_forward(due_at)
+        if not isinstance(mark, MarkSucceeded) and claim.trigger != "test":
+            self._alerts.failed(claim.agent)
+
+    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a call to the store until it works; what is to be written stays in memory meanwhile."""
+        while True:
+            try:
+                return await call()
+            except StorageUnavailable as error:
+                self._log.warning(logs.STORE_FAILED, error=error.message)
+                await asyncio.sleep(STORE_RETRY_S)
+
+
+def attempt_made(
+    claim: Claim, request: Request, exchange: Exchange, *, started_at: datetime, ended_at: datetime
+) -> AttemptMade:
+    """Return the attempt's row: what was sent, and what came of it."""
+    outcome = exchange.outcome
+    answer = outcome if isinstance(outcome, Answered) else None
+    failure = outcome if isinstance(outcome, Unanswered) else None
+    return AttemptMade(
+        delivery_id=claim.delivery_id,
+        lease_token=claim.lease_token,
+        started_at=started_at,
+        ended_at=ended_at,
+        duration_ms=exchange.duration_ms,
+        url=request.url,
+        request_head=request.head,
+        signature=request.signature,
+        status=answer.status if answer else None,
+        error_class=error_class(outcome),
+        error_detail=failure.detail if failure else None,
+        response_head=answer.head if answer else None,
+        response_body=answer.body if answer else None,
+        response_size=answer.body_size if answer else None,
+        truncated=answer.truncated if answer else None,
+    )
+
+
+def error_class(outcome: Outcome) -> str | None:
+    """Return the class of what went wrong before any decision: why there was no answer, or `redirect`; else None."""
+    match outcome:
+        case Unanswered(cause=cause):
+            return cause.value
+        case Answered(status=status):
+            return "redirect" if 300 <= status <= 399 else None
+        case _:
+            assert_never(outcome)
+
+
+def mark_of(attempt: AttemptMade, decision: Decision) -> Mark:
+    """Return the edge in the store that a decision asks for."""
+    match decision:
+        case Succeeded():
+            return MarkSucceeded(attempt)
+        case RetryAt(due_at=due_at):
+            return MarkRetry(attempt, due_at)
+        case Again():
+            return MarkRetry(attempt, attempt.ended_at, uses_retry=False)
+        case Dead(reason=reason):
+            return MarkDead(attempt, reason)
+        case _:
+            assert_never(decision)

@@ -1,0 +1,156 @@
+"""Emitting: an event gets its id, time and bytes, goes into the store, and is handed to the engine."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from swiftclaw_local.dispatcher.engine import Engine
+from swiftclaw_local.errors import EventIdTaken, ServerStopping
+from swiftclaw_local.events.catalog import check_event_type, is_system, sample_data
+from swiftclaw_local.events.event import Event, new_event
+from swiftclaw_local.events.sequences import Step, agent_run, deployment
+from swiftclaw_local.ids import IdFactory, derived_id
+from swiftclaw_local.platform.webhooks import Webhooks, check_agent
+from swiftclaw_local.scheduler.clock import Clock
+from swiftclaw_local.storage.reads import Reads
+from swiftclaw_local.storage.records import Accepted, StoredEvent
+from swiftclaw_local.storage.store import Store
+
+
+class Events:
+    """What the platform announces."""
+
+    def __init__(
+        self, store: Store, reads: Reads, *, webhooks: Webhooks, engine: Engine, clock: Clock, ids: IdFactory
+    ) -> None:
+        self._store = store
+        self._reads = reads
+        self._webhooks = webhooks
+        self._engine = engine
+        self._clock = clock
+        self._ids = ids
+
+    async def emit(
+        self,
+        agent: str,
+        *,
+        type: str,
+        data: dict[str, Any] | None = None,
+        exact: bool = False,
+        id: str | None = None,
+        created: datetime | None = None,
+        webhook: str | None = None,
+        allow_unknown_type: bool = False,
+    ) -> Accepted:
+        """Make an event durable, with one delivery per webhook that wants it, and have it sent.
+
+        `data` is laid over the sample of the type, key by key; with `exact` it is all the data. An event `created` in
+        the future is delivered then. The same `id` with the same content again is the same event (decision D14).
+
+        Raises: UnknownEventType, InvalidInput, InvalidJson, UnknownAgent, UnknownWebhook, EventIdTaken, ServerStopping.
+        """
+        check_agent(agent)
+        if not allow_unknown_type:
+            check_event_type(type)
+        if webhook is not None:
+            await self._webhooks.find(agent, webhook)
+        content = self._content(agent, type, data=data, exact=exact, id=id)
+        event = self._event(agent, type, content, id=id, created=created)
+        try:
+            return await self._add(event, only_webhook=webhook)
+        except EventIdTaken:
+            if created is not None:
+                raise
+            # Without a time of its own, the same content announced again is the same event: compare under its time.
+            known = await self._reads.event(event.id)
+            again = self._event(agent, type, content, id=id, created=known.created_at)
+            return await self._add(again, only_webhook=webhook)
+
+    async def run_agent(self, agent: str, *, ending: str) -> list[Accepted]:
+        """Emit `agent.invoked` now and its ending after the run's duration on the engine's clock. Raises: InvalidInput."""
+        check_agent(agent)
+        request_id = self._ids.new("req", self._clock.now())
+        return await self._emit_steps(agent, agent_run(agent=agent, ending=ending, request_id=request_id))
+
+    async def run_deployment(self, agent: str, *, ending: str) -> list[Accepted]:
+        """Emit `deployment.started` now and its ending after the deployment's duration. Raises: InvalidInput."""
+        check_agent(agent)
+        deployment_id = self._ids.new("dpl", self._clock.now())
+        return await self._emit_steps(agent, deployment(agent=agent, ending=ending, deployment_id=deployment_id))
+
+    async def test(
+        self,
+        agent: str,
+        webhook_id: str,
+        *,
+        type: str | None = None,
+        data: dict[str, Any] | None = None,
+        retry: bool = False,
+    ) -> str:
+        """Send one signed test to a webhook, whatever it subscribed to, and return the delivery's id (decision D18).
+
+        Raises: UnknownAgent, UnknownWebhook, UnknownEventType, InvalidJson.
+        """
+        webhook = await self._webhooks.find(agent, webhook_id)
+        name = webhook.events[0] if type is None else check_event_type(type)
+        content = self._content(agent, name, data=data, exact=False, id=None)
+        event = self._event(agent, name, content, id=None, created=None)
+        accepted = await self._store.add_delivery(
+            stored(event), webhook_id, now=self._clock.now(), trigger="test", scheduled=retry, lease=True
+        )
+        self._engine.hand_off(accepted.claims)
+        return accepted.delivery_ids[0]
+
+    async def _emit_steps(self, agent: str, steps: list[Step]) -> list[Accepted]:
+        start = self._clock.now()
+        events = [self._event(agent, step.type, step.data, id=None, created=start + step.after) for step in steps]
+        return [await self._add(event, only_webhook=None) for event in events]
+
+    def _content(
+        self,
+        agent: str,
+        type: str,
+        *,
+        data: dict[str, Any] | None,
+        exact: bool,
+        id: str | None,
+    ) -> dict[str, Any]:
+        if exact:
+            return data or {}
+        request_id = self._ids.new("req", self._clock.now()) if id is None else derived_id("req", id)
+        return sample_data(type, agent=agent, request_id=request_id) | (data or {})
+
+    def _event(
+        self,
+        agent: str,
+        type: str,
+        data: dict[str, Any],
+        *,
+        id: str | None,
+        created: datetime | None,
+    ) -> Event:
+        now = self._clock.now()
+        return new_event(
+            id=self._ids.new("evt", now) if id is None else id,
+            type=type,
+            agent=None if is_system(type) else agent,
+            created_at=now if created is None else created,
+            data=data,
+        )
+
+    async def _add(self, event: Event, *, only_webhook: str | None) -> Accepted:
+        if not self._engine.alive:
+            raise ServerStopping
+        accepted = await self._store.add_event(
+            stored(event), now=self._clock.now(), only_webhook=only_webhook, lease_unless_full=self._engine.full()
+        )
+        self._engine.hand_off(accepted.claims)
+        if len(accepted.claims) < len(accepted.delivery_ids):
+            self._engine.wake()  # some are due later, held, or wait in the store for room
+        return accepted
+
+
+def stored(event: Event) -> StoredEvent:
+    """Return the event as the store keeps it."""
+    return StoredEvent(event.id, event.type, event.agent, event.created_at, event.body)

@@ -1,0 +1,218 @@
+"""The whole fake as one object, wired from the settings; it starts and stops the parts in their order.
+
+The server and the tests speak to this and its five parts: `webhooks`, `events`, `deliveries`, `alerts`, `timeline`.
+It knows no HTTP and prints nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from swiftclaw_local import logs
+from swiftclaw_local.dispatcher.addresses import AddressPolicy
+from swiftclaw_local.dispatcher.alerting import AlertJudge
+from swiftclaw_local.dispatcher.engine import Engine, EngineSettings
+from swiftclaw_local.dispatcher.journal import Journal
+from swiftclaw_local.dispatcher.request import HeaderMode
+from swiftclaw_local.dispatcher.sender import Poster, Sender
+from swiftclaw_local.dispatcher.watch import Watch
+from swiftclaw_local.errors import StorageUnavailable
+from swiftclaw_local.ids import IdFactory
+from swiftclaw_local.logs import Log
+from swiftclaw_local.platform.alerts import Alerts
+from swiftclaw_local.platform.deliveries import Deliveries
+from swiftclaw_local.platform.events import Events
+from swiftclaw_local.platform.timeline import Timeline
+from swiftclaw_local.platform.webhooks import Webhooks
+from swiftclaw_local.scheduler.clock import Clock, ClockSetting, restored
+from swiftclaw_local.scheduler.wake import Heartbeat
+from swiftclaw_local.settings import Settings
+from swiftclaw_local.storage.reads import Reads
+from swiftclaw_local.storage.records import Opened
+from swiftclaw_local.storage.sqlite import SqliteStore
+from swiftclaw_local.storage.store import Store
+
+HEARTBEAT_S: Final = 1.0
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder in memory; mkdtemp makes a private one in it
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The opened database of a platform; `folder_to_remove` is the private folder of an ephemeral one."""
+
+    store: Store
+    reads: Reads
+    ids: IdFactory
+    folder_to_remove: Path | None
+
+
+class Platform:
+    """A SwiftClaw: `await Platform.open(settings)`, then `start()`, then `stop()`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        clock: Clock,
+        opened: Opened,
+        *,
+        sender: Poster | None = None,
+        log: Log,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.opened = opened
+        self.reads = database.reads
+        self._database = database
+        self._store = database.store
+        self._log = log
+        self._heartbeat = Heartbeat()
+        self.addresses = AddressPolicy(egress=settings.egress, allow_hosts=settings.allow_host)
+        self._sender = sender or Sender(
+            self.addresses,
+            timeout_s=settings.send_timeout.total_seconds(),
+            connect_timeout_s=settings.connect_timeout.total_seconds(),
+            ca_file=settings.ca_file,
+        )
+        watch = Watch()
+        self._journal = Journal(log, every_line=settings.log_level == "debug")
+        self._judge = AlertJudge(self._store, self.reads, self._sender, clock=clock, log=log)
+        self._engine = Engine(
+            self._store,
+            self._sender,
+            clock=clock,
+            settings=self._engine_settings(),
+            journal=self._journal,
+            watch=watch,
+            alerts=self._judge,
+            log=log,
+        )
+        self._wire(watch)
+
+    def _wire(self, watch: Watch) -> None:
+        store, reads, clock, engine, log = self._store, self.reads, self.clock, self._engine, self._log
+        settings = self.settings
+        self.webhooks = Webhooks(
+            store,
+            reads,
+            engine=engine,
+            clock=clock,
+            addresses=self.addresses,
+            default_secret=settings.secret,
+            log=log,
+        )
+        self.events = Events(store, reads, webhooks=self.webhooks, engine=engine, clock=clock, ids=self._database.ids)
+        self.deliveries = Deliveries(
+            store, reads, engine=engine, clock=clock, watch=watch, schedule=settings.retry_schedule
+        )
+        self.alerts = Alerts(store, reads, judge=self._judge, clock=clock)
+        self.timeline = Timeline(store, clock=clock, engine=engine, alerts=self._judge, journal=self._journal, log=log)
+
+    # --- life ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    async def open(cls, settings: Settings, *, sender: Poster | None = None, log: Log | None = None) -> Platform:
+        """Open the database, give back what a dead process had in flight, and wire the parts; nothing is sent yet.
+
+        `sender` takes the place of the HTTP client in tests.
+
+        Raises: SetupError of one kind or another (DatabaseInUse, ForeignDatabase, WrongKey, …).
+        """
+        database = _database(settings)
+        try:
+            await database.store.open()
+            kept = await database.reads.kept_clock()
+            setting = None if kept is None else ClockSetting(rate=kept.rate, at=kept.at, lead=kept.lead)
+            clock = restored(setting, rate=settings.clock_rate)
+            if settings.seed is not None:
+                database.ids.go_on_after(repr(await database.reads.counts()))
+            opened = await database.store.recover(now=clock.now())
+        except BaseException:
+            await database.store.close()
+            _remove(database.folder_to_remove)
+            raise
+        return cls(settings, database, clock, opened, sender=sender, log=log or logs.logger())
+
+    async def start(self) -> None:
+        """Begin to deliver: what became due while nothing ran goes out now."""
+        await self._sender.start()
+        await self._judge.start()
+        await self.timeline.keep()
+        self._engine.start()
+        self._heartbeat.every(HEARTBEAT_S, "beat", self._beat)
+        self._heartbeat.start()
+        self._log.info(logs.ENGINE_STARTED, overdue=self.opened.overdue, interrupted=self.opened.interrupted)
+
+    async def stop(self) -> None:
+        """Take nothing new, let the attempts in flight end, write everything down, let go of the database."""
+        await self._engine.stop()
+        await self._heartbeat.stop()
+        await self._judge.stop()
+        self._journal.every_second()
+        await self.timeline.keep()
+        await self._sender.close()
+        await self._store.close()
+        _remove(self._database.folder_to_remove)
+        self._log.info(logs.ENGINE_STOPPED)
+
+    def ready(self) -> str | None:
+        """Return None when events are taken and delivered, else why not."""
+        return None if self._engine.alive else "The engine does not run."
+
+    async def reset(self, *, keep_webhooks: bool = False) -> None:
+        """Forget everything, attempts in flight too, and start over with the clock as the settings say."""
+        await self._engine.abandon()
+        await self._store.reset(keep_webhooks=keep_webhooks)
+        rate = self.settings.clock_rate
+        self.clock.start_over(rate=self.clock.rate if rate is None else rate)
+        await self.timeline.keep()
+        await self._judge.judge()
+
+    # --- the heartbeat ------------------------------------------------------------------------------------------
+
+    async def _beat(self) -> None:
+        """Once a second: catch a lost wake, follow a wall clock that was set, clear alerts, say the summary line."""
+        self._journal.every_second()
+        jump = self.clock.resync()
+        if jump:
+            self._log.warning(logs.CLOCK_JUMPED, seconds=round(jump.total_seconds(), 3))
+        self._engine.wake()
+        try:
+            await self._judge.judge()
+            if self.clock.mode == "fast":
+                await self.timeline.keep()
+        except StorageUnavailable as error:  # the next beat tries again
+            self._log.warning(logs.STORE_FAILED, step="beat", error=error.message)
+
+    def _engine_settings(self) -> EngineSettings:
+        settings = self.settings
+        return EngineSettings(
+            schedule=settings.retry_schedule,
+            jitter=settings.retry_jitter,
+            headers=HeaderMode(settings.headers),
+            concurrency=settings.concurrency,
+            slots=lambda: settings.slots(manual=self.clock.mode == "manual"),
+            seed=settings.seed,
+        )
+
+
+def _database(settings: Settings) -> Database:
+    """Return the database of the settings, not opened yet; an ephemeral one lies in a private folder, in memory if possible."""
+    ids = IdFactory(settings.seed)
+    folder = None
+    path = settings.db
+    if settings.ephemeral:
+        folder = Path(tempfile.mkdtemp(prefix="swiftclaw-", dir=_MEMORY if _MEMORY.is_dir() else None))
+        path = folder / settings.db.name
+    durability = "off" if settings.ephemeral else settings.durability
+    store = SqliteStore(path, ids=ids, durability=durability)
+    return Database(store, store.reads(), ids, folder)
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
