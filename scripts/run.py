@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     """Run until ^C and return the server's exit code; `arguments` are further ones for `swiftclaw serve`."""
     receiver = listening(int(os.environ.get("RECEIVER_PORT", PORT)))
     # a session of its own: a ^C reaches the server through us, once
-    serve = [*SWIFTCLAW, "serve", "--db", str(DATA / "swiftclaw.db"), *arguments]
+    serve = [*SWIFTCLAW, "serve", "--db", str(DATA / "swiftclaw.db"), "--log-level", "warning", *arguments]
     server = subprocess.Popen(serve, start_new_session=True)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, frame: pass_on(server, number))
