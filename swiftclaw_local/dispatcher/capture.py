@@ -12,7 +12,7 @@ from typing import Final
 
 import aiohttp
 
-LONGEST_HEAD: Final = 65536
+KEPT_HEAD: Final = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Captured:
 def head_of(response: aiohttp.ClientResponse) -> bytes:
     """Return the header lines as they came, in their order, at most 64 KiB."""
     head = b"".join([b"%b: %b\r\n" % header for header in response.raw_headers])
-    return head if len(head) <= LONGEST_HEAD else head[:LONGEST_HEAD]
+    return head if len(head) <= KEPT_HEAD else head[:KEPT_HEAD]
 
 
 async def capture(response: aiohttp.ClientResponse, *, most_bytes: int, most_s: float) -> Captured:

@@ -27,6 +27,8 @@ _HEAD_END: Final = b"\r\n\r\n"
 _BEGINNING: Final = b"HTTP/1."
 _TLS_RECORD: Final = (b"\x15\x03", b"\x16\x03")  # alert, handshake
 _SHOWN: Final = 16
+# An answer that has not ended its headers by then never will.
+LONGEST_HEAD: Final = 262144
 
 
 class Phase(StrEnum):
@@ -132,19 +134,24 @@ class AnswerParser:
         self._seen: bytes | None = b""
 
     def feed_data(self, data: bytes) -> tuple[Any, bool, bytes]:
-        """Parse what came. Raises: HttpProcessingError."""
+        """Parse what came; interim answers (100, 103) are dropped. Raises: HttpProcessingError."""
         if self._seen is None:
             return self._inner.feed_data(data)
+        if len(self._seen) > LONGEST_HEAD:
+            raise HttpProcessingError(message=f"its headers are longer than {LONGEST_HEAD} bytes")
         self._seen += data
         check_beginning(self._seen)
         try:
-            found = self._inner.feed_data(data)
+            messages, upgraded, tail = self._inner.feed_data(data)
         except HttpProcessingError:
-            found = self._feed_again(self._seen)
-        messages = found[0]
-        if messages:
-            self._seen = None if is_final(messages[-1][0].code) else b""
-        return found
+            messages, upgraded, tail = self._feed_again(self._seen)
+        if not messages:
+            return (), upgraded, tail
+        if is_final(messages[-1][0].code):
+            self._seen = None
+        else:
+            self._seen = self._seen.rpartition(_HEAD_END)[2]
+        return [message for message in messages if is_final(message[0].code)], upgraded, tail
 
     def feed_eof(self) -> Any:
         """Take note that the receiver ended the connection."""
@@ -186,7 +193,7 @@ def check_beginning(answer: bytes) -> None:
 
 def is_final(status: int) -> bool:
     """Return whether a status answers the request; the others (100, 103) say that the answer is still to come."""
-    return status >= 200 or status == 101
+    return not 100 <= status <= 199 or status == 101
 
 
 def new_parser(wire: Wire, loop: asyncio.AbstractEventLoop, params: dict[str, Any]) -> HttpResponseParser:
