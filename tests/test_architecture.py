@@ -59,6 +59,7 @@ THIRD_PARTIES: Final[dict[str, tuple[str, ...]]] = {
     "uvloop": ("server/serve.py",),
     "yarl": ("dispatcher/sender.py", "dispatcher/wire.py"),  # aiohttp's own type of a URL
 }
+NOT_THE_CLIENT: Final = ("aiohttp.web", "aiohttp.typedefs", "aiohttp.http_exceptions")
 STANDARD_LIBRARY_ALONE: Final = ("events", "errors", "settings", "durations", "ids", "platform")
 
 ASKS_THE_TIME: Final = re.compile(
@@ -151,13 +152,11 @@ def misplaced_third_parties(path: Path) -> list[str]:
         homes = THIRD_PARTIES.get(package)
         if homes is not None and not place(path).startswith(homes):
             found.append(f"{place(path)}:{line} {name}")
-        if package == "aiohttp" and is_for_servers(name) != (part_of(path) == "server"):
-            found.append(f"{place(path)}:{line} {name} (the client belongs to the sender, aiohttp.web to the server)")
+        if package == "aiohttp" and part_of(path) == "server" and not name.startswith(NOT_THE_CLIENT):
+            found.append(f"{place(path)}:{line} {name} (the client belongs to the sender)")
+        if name.startswith("aiohttp.web") and part_of(path) != "server":
+            found.append(f"{place(path)}:{line} {name} (the server's)")
     return found
-
-
-def is_for_servers(name: str) -> bool:
-    return name.startswith(("aiohttp.web", "aiohttp.typedefs"))
 
 
 def time_asked(path: Path) -> list[str]:
