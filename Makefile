@@ -26,7 +26,7 @@ format-check: setup ## Fail when the code is not formatted
 	@$(PY) -m ruff format --check --quiet $(CODE) || { echo 'Type: make format'; exit 1; }
 
 lint: setup ## Look for mistakes that a linter sees
-	@$(PY) -m ruff check $(CODE)
+	@$(PY) -m ruff check --no-cache $(CODE) # its cache does not notice that an imported module came or went
 
 types: setup ## Check the types
 	@$(PY) -m mypy

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from swiftclaw_local.dispatcher.request import Request
 from swiftclaw_local.dispatcher.sender import Exchange
-
 from swiftclaw_local.scheduler.outcome import Answered, Cause, Outcome, Unanswered
 
 
