@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 from swiftclaw_local import __version__
 from swiftclaw_local.cli.app import App, pass_app
-from swiftclaw_local.cli.output import clean, counted, wait_text
+from swiftclaw_local.cli.output import clean, counted, path_text, wait_text
 from swiftclaw_local.cli.server_commands import clock_text
 from swiftclaw_local.cli.shape import command
 from swiftclaw_local.errors import SwiftclawError
@@ -123,7 +123,7 @@ def look_at_database(path: Path) -> Finding:
     except sqlite3.Error as error:
         return Finding(WARN, "database", f"{path} cannot be checked from here: {error}")
     if answer == "ok":
-        return Finding(PASS, "database", f"{path} is sound")
+        return Finding(PASS, "database", f"{path_text(path)} is sound")
     return Finding(
         FAIL, "database", f"{path} is damaged: {answer}", "Stop the server, keep the file, go on with: --db other.db"
     )
@@ -162,8 +162,9 @@ def look_at_webhook(webhook: dict[str, Any], *, inside_container: bool) -> Findi
 
 
 def _refused(subject: str, url: str, port: int, *, local: bool, inside_container: bool) -> Finding:
-    text = f"{url} refuses the connection"
+    text = f"{url} refuses the connection: nothing listens on port {port}"
     if local and inside_container:
-        fix = f"Use http://host.docker.internal:{port}, where your receiver runs outside of it."
-        return Finding(FAIL, subject, f"{text} from inside a container, where localhost is the container", fix)
-    return Finding(FAIL, subject, f"{text}: nothing listens on port {port}", "Start your receiver.")
+        text += " inside this container, which is what localhost means here"
+        fix = f"Start your receiver; if it runs outside of the container, use http://host.docker.internal:{port}"
+        return Finding(FAIL, subject, text, fix)
+    return Finding(FAIL, subject, text, "Start your receiver.")

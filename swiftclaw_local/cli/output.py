@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, NamedTuple, TextIO
 
 import click
@@ -214,6 +215,14 @@ def after_text(seconds: float) -> str:
 def counted(number: int, one: str, many: str | None = None) -> str:
     """Return `1 send`, `2 sends`, `3 deliveries` (with its own plural)."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def path_text(path: str | Path) -> str:
+    """Return a path as `./.swiftclaw/swiftclaw.db` when it lies below the working directory, else in full."""
+    try:
+        return f"./{Path(path).resolve().relative_to(Path.cwd().resolve())}"
+    except (ValueError, OSError):
+        return str(path)
 
 
 def _spelled(code: int) -> str:

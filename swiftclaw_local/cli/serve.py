@@ -16,7 +16,7 @@ import click
 
 from swiftclaw_local import __version__
 from swiftclaw_local.cli.app import App, pass_app
-from swiftclaw_local.cli.output import counted
+from swiftclaw_local.cli.output import counted, path_text
 from swiftclaw_local.cli.shape import Command, command
 from swiftclaw_local.errors import InvalidInput
 from swiftclaw_local.settings import Settings, load_settings, shown
@@ -116,7 +116,7 @@ def _banner(app: App, settings: Settings) -> Callable[[Started], None]:
 
 def banner_lines(started: Started, settings: Settings) -> list[str]:
     """Return what is said when the server is up: where it listens, what it keeps, and how its clock stands."""
-    data = "in memory" if started.db is None else _path_text(started.db)
+    data = "in memory" if started.db is None else path_text(started.db)
     lines = [
         f"SwiftClaw local {__version__}   a fake for development, not the SwiftClaw service",
         f"  API             {started.url:<{_WIDTH}} {_reach_text(started.url)}".rstrip(),
@@ -172,10 +172,3 @@ def _reach_text(url: str) -> str:
     except ValueError:
         own = host == "localhost"
     return "(this machine only)" if own else "(other machines reach it too; they need a token)"
-
-
-def _path_text(path: Path) -> str:
-    try:
-        return f"./{path.resolve().relative_to(Path.cwd().resolve())}"
-    except (ValueError, OSError):
-        return str(path)

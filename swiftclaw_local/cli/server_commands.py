@@ -15,7 +15,7 @@ import click
 
 from swiftclaw_local.cli.app import App, pass_app
 from swiftclaw_local.cli.client import Client
-from swiftclaw_local.cli.output import counted, moment_text
+from swiftclaw_local.cli.output import counted, moment_text, path_text
 from swiftclaw_local.cli.shape import command
 from swiftclaw_local.durations import duration_text, parse_duration
 from swiftclaw_local.errors import NoServer, WaitTimeout
@@ -89,10 +89,12 @@ def _show_status(app: App, told: dict[str, Any]) -> None:
     out = app.output
     counts = told["deliveries"]
     states = [f"{counts[state]} {out.state(state)}" for state in _STATES if counts.get(state)]
-    agents = f" of {counted(len(told['agents']), 'agent')}: {', '.join(told['agents'])}" if told["agents"] else ""
-    kept = "in memory, gone after the end" if told["ephemeral"] else f"durability {told['durability']}"
+    agents = f"   (agents: {', '.join(told['agents'])})" if told["agents"] else ""
+    data = "in memory   (gone after the end)"
+    if not told["ephemeral"]:
+        data = f"{path_text(told['data'])}   (durability {told['durability']})"
     out.line(f"SwiftClaw local {told['version']}   {told['address']}   pid {told['pid']}")
-    out.line(f"  data         {told['data']}   ({kept})")
+    out.line(f"  data         {data}")
     out.line(f"  clock        {clock_text(told['clock'])}")
     out.line(f"  webhooks     {told['webhooks']}{agents}")
     out.line(f"  deliveries   {', '.join(states) or 'none yet'}")

@@ -195,9 +195,9 @@ def test_status_shows_the_server_at_a_glance(api: FakeApi, capsys: Shown) -> Non
     assert main(["status"]) == 0
     assert capsys.readouterr().out == (
         "SwiftClaw local 0.1.0   http://127.0.0.1:7420   pid 4711\n"
-        "  data         .swiftclaw/swiftclaw.db   (durability full)\n"
+        "  data         ./.swiftclaw/swiftclaw.db   (durability full)\n"
         "  clock        real time, 2026-11-23 12:00:00Z\n"
-        "  webhooks     3 of 2 agents: billing-bot, my-agent\n"
+        "  webhooks     3   (agents: billing-bot, my-agent)\n"
         "  deliveries   12 delivered, 1 failed, 1 retrying\n"
         "  attempts     17\n"
     )
@@ -367,7 +367,7 @@ def test_doctor_tells_a_receiver_that_does_not_listen_from_one_in_another_contai
         f"{url} refuses the connection: nothing listens on port {port}",
     )
     inside = doctor.look_at_webhook(webhook(url), inside_container=True)
-    assert inside.text == f"{url} refuses the connection from inside a container, where localhost is the container"
+    assert inside.text == f"{outside.text} inside this container, which is what localhost means here"
     assert inside.fix is not None
     assert f"http://host.docker.internal:{port}" in inside.fix
 

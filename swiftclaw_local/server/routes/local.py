@@ -27,7 +27,7 @@ async def show_status(platform: Platform, request: web.Request) -> StatusOut:
         version=__version__,
         pid=os.getpid(),
         address=str(request.url.origin()),
-        data="memory" if settings.ephemeral else str(settings.db),
+        data="memory" if settings.ephemeral else str(settings.db.resolve()),
         durability="none" if settings.ephemeral else settings.durability,
         ephemeral=settings.ephemeral,
         clock=await show_clock(platform),
