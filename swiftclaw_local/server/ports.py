@@ -6,7 +6,7 @@ import errno
 import http.client
 import json
 import socket
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,16 +98,17 @@ def _in_use(host: str, port: int, *, db: Path | None) -> PortInUse:
 
 def _ask(host: str, port: int) -> dict[str, Any] | None:
     """Return the status of a SwiftClaw local on this port; empty when it only wants a token; None when it is none."""
-    connection = http.client.HTTPConnection(host, port, timeout=_ASK_S)
-    with suppress(OSError, http.client.HTTPException, ValueError):
-        connection.request("GET", "/_local/status", headers={"Host": f"127.0.0.1:{port}"})
+    with (
+        suppress(OSError, http.client.HTTPException, ValueError),
+        closing(http.client.HTTPConnection(host, port, timeout=_ASK_S)) as connection,
+    ):
+        connection.request("GET", "/_local/status", headers={"Host": f"127.0.0.1:{port}", "Connection": "close"})
         answer = json.loads(connection.getresponse().read(65_536))
         if isinstance(answer, dict) and {"version", "pid", "data"} <= answer.keys():
             return answer
         error = answer.get("error") if isinstance(answer, dict) else None
         if isinstance(error, dict) and error.get("code") in ("token_required", "wrong_host"):
             return {}
-    connection.close()
     return None
 
 
