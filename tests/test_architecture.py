@@ -49,6 +49,7 @@ THIRD_PARTIES: Final[dict[str, tuple[str, ...]]] = {
     "apscheduler": ("scheduler/",),
     "click": ("cli/",),
     "cryptography": ("storage/secretbox.py",),
+    "multidict": ("dispatcher/wire.py",),  # aiohttp's own type of headers
     "prometheus_client": ("server/",),
     "pydantic": ("server/",),
     "pydantic_core": ("server/",),
