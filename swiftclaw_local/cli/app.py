@@ -19,7 +19,7 @@ from swiftclaw_local.cli.client import Client
 from swiftclaw_local.cli.output import Output
 from swiftclaw_local.cli.shape import GIVEN
 from swiftclaw_local.durations import parse_duration
-from swiftclaw_local.errors import InvalidInput
+from swiftclaw_local.errors import InvalidDuration, InvalidInput
 
 TOKEN_VARIABLE: Final = "SWIFTCLAW_TOKEN"  # noqa: S105 - the variable's name
 
@@ -38,7 +38,12 @@ class App:
     def timeout_s(self) -> float | None:
         """The seconds of `--timeout`, None when it was not given. Raises: InvalidDuration."""
         text = self._given.get("timeout")
-        return None if text is None else parse_duration(text, field="--timeout").total_seconds()
+        if text is None:
+            return None
+        seconds = parse_duration(text, field="--timeout").total_seconds()
+        if not seconds:
+            raise InvalidDuration(f"--timeout {text} leaves no time for an answer.", hint="Write 5s.")
+        return seconds
 
     @cached_property
     def address(self) -> Address:

@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from swiftclaw_local.cli.app import App, pass_app
-from swiftclaw_local.cli.output import after_text, counted, moment_text, wait_text
+from swiftclaw_local.cli.clock_texts import lead_text, mode_text, scheduled_text
+from swiftclaw_local.cli.output import after_text, counted, moment_text
 from swiftclaw_local.cli.shape import group
 from swiftclaw_local.durations import parse_duration
 from swiftclaw_local.errors import InvalidDuration
@@ -33,8 +34,9 @@ def show(app: App) -> None:
     stands = app.client.get(_PATH)
     if app.output.as_json:
         return app.output.json(stands)
-    app.output.line(f"{moment_text(stands['now'])}   {_mode_text(stands)}")
-    return app.output.line(_scheduled_text(stands))
+    how = "   move it: swiftclaw clock advance 6m" if stands["mode"] == "manual" else ""
+    app.output.line(f"{moment_text(stands['now'])}   {mode_text(stands)}{how}")
+    return app.output.line(scheduled_text(stands))
 
 
 @clock.command("freeze")
@@ -57,10 +59,8 @@ def resume(app: App) -> None:
     stands = app.client.post(_PATH + "/resume")
     if app.output.as_json:
         return app.output.json(stands)
-    ahead = stands["lead_s"]
-    lead = f", {wait_text(ahead)} ahead of your computer's" if ahead >= 1 else ""
-    app.output.line(f"Clock runs in real time from {moment_text(stands['now'])}{lead}.")
-    return app.output.line(_scheduled_text(stands))
+    app.output.line(f"Clock runs in real time from {moment_text(stands['now'])}{lead_text(stands)}.")
+    return app.output.line(scheduled_text(stands))
 
 
 @clock.command("advance")
@@ -131,22 +131,3 @@ def _send_text(app: App, send: dict[str, Any]) -> str:
     end = "" if send["state"] in ("retrying", "sending", "scheduled") else f"   {out.state(send['state'])}"
     answer = out.status(send["status"], send["error"])
     return f"{out.id(send['delivery'])}  {kind:<9}   {answer}   {send['duration_ms']} ms{end}"
-
-
-def _mode_text(stands: dict[str, Any]) -> str:
-    match stands["mode"]:
-        case "manual":
-            return "frozen; move it: swiftclaw clock advance 6m"
-        case "fast":
-            return f"runs {stands['rate']:g} times as fast as real time"
-        case _:
-            ahead = stands["lead_s"]
-            return "real time" + (f", {wait_text(ahead)} ahead of your computer's" if ahead >= 1 else "")
-
-
-def _scheduled_text(stands: dict[str, Any]) -> str:
-    if not stands["scheduled"]:
-        return "Nothing is scheduled."
-    wait = max(stands["next_at"] - stands["now"], 0) if stands["next_at"] is not None else None
-    when = "" if wait is None else f" The next is due {'now' if wait == 0 else 'in ' + wait_text(wait)}."
-    return f"{counted(stands['scheduled'], 'attempt')} scheduled.{when}"

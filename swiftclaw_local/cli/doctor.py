@@ -17,8 +17,8 @@ from urllib.parse import quote, urlsplit
 
 from swiftclaw_local import __version__
 from swiftclaw_local.cli.app import App, pass_app
-from swiftclaw_local.cli.output import clean, counted, path_text, wait_text
-from swiftclaw_local.cli.server_commands import clock_text
+from swiftclaw_local.cli.clock_texts import clock_text
+from swiftclaw_local.cli.output import clean, counted, path_text
 from swiftclaw_local.cli.shape import command
 from swiftclaw_local.errors import SwiftclawError
 
@@ -136,7 +136,6 @@ def look_at_clock(stands: dict[str, Any]) -> Finding:
         waiting = counted(stands["scheduled"], "attempt")
         return Finding(WARN, "clock", f"{text}; {waiting} wait until it moves", "swiftclaw clock idle, or clock resume")
     if stands["mode"] == "real" and abs(stands["lead_s"]) >= 1:
-        text = f"{text}, {wait_text(abs(stands['lead_s']))} {'ahead of' if stands['lead_s'] > 0 else 'behind'} the computer's"
         return Finding(WARN, "clock", text, "It never goes back; to start over: swiftclaw reset --yes")
     return Finding(PASS, "clock", text)
 

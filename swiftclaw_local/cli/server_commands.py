@@ -15,7 +15,8 @@ import click
 
 from swiftclaw_local.cli.app import App, pass_app
 from swiftclaw_local.cli.client import Client
-from swiftclaw_local.cli.output import counted, moment_text, path_text
+from swiftclaw_local.cli.clock_texts import clock_text
+from swiftclaw_local.cli.output import counted, path_text
 from swiftclaw_local.cli.shape import command
 from swiftclaw_local.durations import duration_text, parse_duration
 from swiftclaw_local.errors import NoServer, WaitTimeout
@@ -63,7 +64,7 @@ def _why_not_ready(client: Client) -> NoServer | None:
         told = json.loads(answer.body)
         if answer.status == 200 and told["ok"] is True:
             return None
-        reason = told["reason"]
+        reason = told["error"]["message"] if "error" in told else told["reason"]
     except NoServer as error:
         return error
     except WaitTimeout as error:
@@ -101,14 +102,6 @@ def _show_status(app: App, told: dict[str, Any]) -> None:
     out.line(f"  attempts     {told['attempts']}")
     if told["stuck"]:
         out.line(out.style(f"  stuck        {told['stuck']} due and not sent; look closer: swiftclaw doctor", "red"))
-
-
-def clock_text(stands: dict[str, Any]) -> str:
-    """Return how a clock stands in a few words, as `real time, 2026-11-23 14:10:00Z`."""
-    mode = {"manual": "frozen", "fast": f"{stands['rate']:g} times as fast as real time"}.get(
-        stands["mode"], "real time"
-    )
-    return f"{mode}, {moment_text(stands['now'])}"
 
 
 @command("reset")

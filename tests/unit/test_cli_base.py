@@ -99,6 +99,7 @@ def test_global_options_stand_before_and_after_the_command(
         (["clock", "show", "--jsn"], "swiftclaw clock show has no option --jsn. Did you mean --json?"),
         (["clock", "next", "--max-send=3"], "swiftclaw clock next has no option --max-send. Did you mean --max-sends?"),
         (["--colour", "never", "clock"], "swiftclaw has no option --colour. Did you mean --color?"),
+        (["--timeout", "0s", "status"], "--timeout 0s leaves no time for an answer."),
         (["clock", "advance"], "Missing argument 'DURATION'."),
         (["clock", "show", "now"], "Got unexpected extra argument (now)"),
     ],

@@ -118,7 +118,7 @@ def test_freeze_resume_and_show_say_how_the_clock_stands(api: FakeApi, capsys: S
         "Clock frozen at 2026-11-23 12:00:00Z. Retries run only when you advance it.  Undo: swiftclaw clock resume\n"
         "Clock runs in real time from 2026-11-23 12:00:00Z, 6m ahead of your computer's.\n"
         "Nothing is scheduled.\n"
-        "2026-11-23 12:00:00Z   runs 60 times as fast as real time\n"
+        "2026-11-23 12:00:00Z   60 times as fast as real time\n"
         "1 attempt scheduled. The next is due in 4m 12s.\n"
     )
 
@@ -151,6 +151,7 @@ def test_ready_asks_again_until_it_is(api: FakeApi) -> None:
         ((503, {"ok": False, "reason": "The engine does not run."}), "The server at {} is not ready: The engine does not run"),
         ((200, b"hello"), "Something answers at {}, but it is not SwiftClaw local"),
         ((200, {"ok": "yes", "reason": None}), "The server at {} is not ready: None"),
+        ((401, {"error": {"code": "token_required", "message": "No token."}}), "The server at {} is not ready: No token"),
     ],
 )  # fmt: skip
 def test_ready_says_why_not_and_ends_with_4(api: FakeApi, capsys: Shown, answer: tuple[int, Any], message: str) -> None:
@@ -350,7 +351,8 @@ def test_doctor_says_what_a_clock_that_stands_or_leads_means() -> None:
     assert doctor.look_at_clock(CLOCK).text == "frozen, 2026-11-23 12:00:00Z; 2 attempts wait until it moves"
     assert doctor.look_at_clock(CLOCK | {"scheduled": 0}).verdict == "PASS"
     ahead = doctor.look_at_clock(real | {"lead_s": 360})
-    assert (ahead.verdict, ahead.text) == ("WARN", "real time, 2026-11-23 12:00:00Z, 6m ahead of the computer's")
+    assert (ahead.verdict, ahead.text) == ("WARN", "real time, 6m ahead of your computer's, 2026-11-23 12:00:00Z")
+    assert "6m behind your computer's" in doctor.look_at_clock(real | {"lead_s": -360}).text
 
 
 def test_doctor_warns_of_another_version_and_fails_on_stuck_deliveries() -> None:
