@@ -67,10 +67,10 @@ class Typed:
         return self.process.wait(PATIENCE_S)
 
     def close(self) -> None:
-        """End the program if it still runs."""
+        """End the program if it still runs; in order, so that it can end what it started."""
         if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+            self.process.terminate()
+            self.process.wait(PATIENCE_S)
         os.close(self._master)
 
     def _read(self) -> bytes:
