@@ -78,6 +78,8 @@ class Connector(aiohttp.TCPConnector):
         except aiohttp.ClientConnectorError as error:
             if sending.refused is not None and not sending.tried:
                 raise NotAnswered(*sending.refused) from error
+            if sending.phase is Phase.TLS and isinstance(error.os_error, ConnectionError):
+                raise NotAnswered(Cause.TLS_FAILED, "The connection was closed in the TLS handshake.") from error
             raise
         finally:
             _sending.reset(token)
