@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 import pytest
+import uvloop
 from aiohttp import ClientResponse
 from aioresponses import aioresponses
+
+NewLoop = Callable[[], asyncio.AbstractEventLoop]
+BOTH_LOOPS: Final = "test_sender"
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, NewLoop]:
+    """Run the sender's tests on both event loops: sockets fail in different ways on each."""
+    standard: dict[str, NewLoop] = {"asyncio": asyncio.new_event_loop}
+    return {**standard, "uvloop": uvloop.new_event_loop} if item.path.name.startswith(BOTH_LOOPS) else standard
 
 
 class _Written:
