@@ -34,6 +34,7 @@ from swiftclaw_local.settings import Settings
 from swiftclaw_local.storage.reads import Reads
 from swiftclaw_local.storage.records import Opened
 from swiftclaw_local.storage.sqlite import SqliteStore
+from swiftclaw_local.storage.sqlite_file import Durability
 from swiftclaw_local.storage.store import Store
 
 HEARTBEAT_S: Final = 1.0
@@ -208,7 +209,8 @@ def _database(settings: Settings) -> Database:
     if settings.ephemeral:
         folder = Path(tempfile.mkdtemp(prefix="swiftclaw-", dir=_MEMORY if _MEMORY.is_dir() else None))
         path = folder / settings.db.name
-    durability = "off" if settings.ephemeral else settings.durability
+    kept: Durability = "normal" if settings.durability == "normal" else "full"
+    durability: Durability = "off" if settings.ephemeral else kept
     store = SqliteStore(path, ids=ids, durability=durability)
     return Database(store, store.reads(), ids, folder)
 

@@ -1,176 +1,23 @@
-"""The API's JSON, in and out, as pydantic models; the OpenAPI document is made from these.
+"""The API's answers as pydantic models; the OpenAPI document is made from these and from `bodies`.
 
 Times are unix seconds of the engine's clock (whole, or with milliseconds); durations are milliseconds unless named `_s`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.config import JsonDict
-
-from swiftclaw_local.events.catalog import EVENT_TYPE_NAMES
-from swiftclaw_local.events.sequences import AGENT_ENDINGS, DEPLOYMENT_ENDINGS
-from swiftclaw_local.server.written import (
-    AgentName,
-    AnyTypeName,
-    Base64,
-    Description,
-    DurationText,
-    EventId,
-    EventTypeName,
-    MaxSends,
-    MetricName,
-    SecretText,
-    Threshold,
-    TimeText,
-    UnixSeconds,
-    Url,
-)
 
 T = TypeVar("T")
 Seconds = int | float
-EventTypes = Annotated[list[EventTypeName], Field(json_schema_extra={"minItems": 1})]
 DeliveryState = Literal["scheduled", "sending", "retrying", "delivered", "failed", "canceled"]
-
-
-# A type that SwiftClaw does not have is taken only when asked for.
-_KNOWN_OR_ALLOWED: JsonDict = {
-    "anyOf": [
-        {"properties": {"type": {"enum": list(EVENT_TYPE_NAMES)}}},
-        {"properties": {"allow_unknown_type": {"const": True}}, "required": ["allow_unknown_type"]},
-    ]
-}
 
 
 class Model(BaseModel):
     """A strict model: unknown fields are refused by name."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-# --- what comes in ----------------------------------------------------------------------------------------------
-
-
-class WebhookCreate(Model):
-    """Register a URL. Without `events`, all nine types; without `secret`, one is made."""
-
-    url: Url
-    events: EventTypes | None = None
-    secret: SecretText | None = None
-    description: Description = ""
-    enabled: bool = True
-
-
-class WebhookUpdate(Model):
-    """Change what is given, leave the rest."""
-
-    url: Url | None = None
-    events: EventTypes | None = None
-    secret: SecretText | None = None
-    description: Description | None = None
-    enabled: bool | None = None
-
-
-class SecretRotate(Model):
-    """Switch to this secret, or to a new one."""
-
-    secret: SecretText | None = None
-
-
-class TestRequest(Model):
-    """Send one signed test. `type` defaults to the first subscribed, `data` to the page's example."""
-
-    type: EventTypeName | None = None
-    data: dict[str, Any] | None = None
-    retry: bool = False
-
-
-class EventCreate(Model):
-    """Emit an event. `data` is laid over the sample of its type; with `exact`, it is the event's whole data."""
-
-    model_config = ConfigDict(json_schema_extra=_KNOWN_OR_ALLOWED)
-
-    type: AnyTypeName
-    data: dict[str, Any] | None = None
-    exact: bool = False
-    id: EventId | None = None
-    created: UnixSeconds | None = None
-    webhook: str | None = Field(default=None, max_length=100)
-    allow_unknown_type: bool = False
-
-
-class RunCreate(Model):
-    """How an agent's run ends."""
-
-    ending: Annotated[str, Field(json_schema_extra={"enum": list(AGENT_ENDINGS)})]
-
-
-class DeploymentCreate(Model):
-    """How a deployment ends."""
-
-    ending: Annotated[str, Field(json_schema_extra={"enum": list(DEPLOYMENT_ENDINGS)})]
-
-
-class ReplayRequest(Model):
-    """Replay: one attempt, or the whole schedule `with_retries`. `now` brings a pending delivery forward instead."""
-
-    with_retries: bool = False
-    now: bool = False
-
-
-class AlertCreate(Model):
-    """Watch an agent's failed attempts."""
-
-    agent: AgentName
-    metric: MetricName
-    threshold: Threshold
-    window: DurationText
-    notify_url: Url | None = None
-
-
-class ClockSet(Model):
-    """How the clock shall run: `real`, `manual`, or N times as fast as `xN`."""
-
-    mode: str = Field(pattern=r"^(real|manual|x(0\.[0-9]{0,2}[1-9]|[1-9][0-9]{0,5}(\.[0-9]{1,3})?))$")
-
-
-class ClockAdvance(Model):
-    """Move a manual clock by a duration (`6m`, `1h30m`), running what becomes due on the way."""
-
-    by: DurationText
-    max_sends: MaxSends = 10_000
-
-
-class ClockTo(Model):
-    """Move a manual clock to a time: unix seconds, or text as `2026-11-23 14:10`."""
-
-    to: int | float | TimeText
-    max_sends: MaxSends = 10_000
-
-
-class ClockRun(Model):
-    """Run what is due next, or everything that is scheduled."""
-
-    max_sends: MaxSends = 10_000
-
-
-class ResetRequest(Model):
-    """Forget everything; `keep` may hold `webhooks`."""
-
-    keep: list[Literal["webhooks"]] = []
-
-
-class VerifyRequest(Model):
-    """Check a signature over a body, base64 of its exact bytes."""
-
-    body_base64: Base64
-    signature: str
-    secret: str
-
-
-# --- what goes out ----------------------------------------------------------------------------------------------
 
 
 class ErrorBody(Model):

@@ -16,7 +16,8 @@ from swiftclaw_local.errors import (
 )
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.server.adapter import Answer, Route
-from swiftclaw_local.server.models import AlertCreate, AlertEventOut, AlertOut, ListOut
+from swiftclaw_local.server.bodies import AlertCreate
+from swiftclaw_local.server.models import AlertEventOut, AlertOut, ListOut
 from swiftclaw_local.server.queries import AlertsQuery, HistoryQuery, flag
 from swiftclaw_local.server.shapes import alert_event_out, alert_out
 

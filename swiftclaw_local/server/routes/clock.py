@@ -20,7 +20,8 @@ from swiftclaw_local.errors import (
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.platform.timeline import Moved
 from swiftclaw_local.server.adapter import Route
-from swiftclaw_local.server.models import ClockAdvance, ClockMoved, ClockOut, ClockRun, ClockSet, ClockTo
+from swiftclaw_local.server.bodies import ClockAdvance, ClockRun, ClockSet, ClockTo
+from swiftclaw_local.server.models import ClockMoved, ClockOut
 from swiftclaw_local.server.shapes import clock_out, send_out
 from swiftclaw_local.server.written import LAST_SECOND
 from swiftclaw_local.storage.records import DeliveryFilter

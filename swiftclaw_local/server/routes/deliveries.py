@@ -23,8 +23,9 @@ from swiftclaw_local.errors import (
 )
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.server.adapter import Answer, Route
+from swiftclaw_local.server.bodies import ReplayRequest
 from swiftclaw_local.server.detail import listed, wait_for, whole_delivery
-from swiftclaw_local.server.models import CauseGroupOut, DeliveryOut, ListOut, ReplayRequest
+from swiftclaw_local.server.models import CauseGroupOut, DeliveryOut, ListOut
 from swiftclaw_local.server.queries import DeliveriesQuery, WaitQuery, delivery_filter, flag, wait_seconds
 from swiftclaw_local.server.shapes import cause_out
 

@@ -24,17 +24,9 @@ from swiftclaw_local.errors import (
 )
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.server.adapter import JSON, Answer, Route
+from swiftclaw_local.server.bodies import DeploymentCreate, EventCreate, RunCreate
 from swiftclaw_local.server.detail import listed, wait_for, whole_delivery
-from swiftclaw_local.server.models import (
-    DeliveryOut,
-    DeploymentCreate,
-    EmittedSequence,
-    EventCreate,
-    EventOut,
-    EventWithDeliveries,
-    ListOut,
-    RunCreate,
-)
+from swiftclaw_local.server.models import DeliveryOut, EmittedSequence, EventOut, EventWithDeliveries, ListOut
 from swiftclaw_local.server.queries import EmitQuery, EventsQuery, moment, wait_seconds
 from swiftclaw_local.server.shapes import claimed_delivery, event_out
 from swiftclaw_local.storage.records import Accepted

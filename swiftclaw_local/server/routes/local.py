@@ -14,7 +14,8 @@ from swiftclaw_local.dispatcher.explain import explain
 from swiftclaw_local.errors import InvalidInput, InvalidJson, StorageFull, StorageUnavailable
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.server.adapter import Answer, Route
-from swiftclaw_local.server.models import ResetRequest, StatusOut, VerifyOut, VerifyRequest
+from swiftclaw_local.server.bodies import ResetRequest, VerifyRequest
+from swiftclaw_local.server.models import StatusOut, VerifyOut
 from swiftclaw_local.server.routes.clock import show_clock
 from swiftclaw_local.server.shapes import COUNTED
 

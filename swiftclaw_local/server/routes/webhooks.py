@@ -22,19 +22,9 @@ from swiftclaw_local.errors import (
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.platform.webhooks import check_agent
 from swiftclaw_local.server.adapter import Route
+from swiftclaw_local.server.bodies import SecretRotate, TestRequest, WebhookCreate, WebhookUpdate
 from swiftclaw_local.server.detail import listed, wait_for, whole_delivery
-from swiftclaw_local.server.models import (
-    DeliveryOut,
-    ListOut,
-    SecretOut,
-    SecretRotate,
-    TestRequest,
-    WebhookCreate,
-    WebhookDeletedOut,
-    WebhookOut,
-    WebhookUpdate,
-    WebhookUpdated,
-)
+from swiftclaw_local.server.models import DeliveryOut, ListOut, SecretOut, WebhookDeletedOut, WebhookOut, WebhookUpdated
 from swiftclaw_local.server.queries import PageQuery, WebhookDeliveriesQuery, webhook_delivery_filter
 from swiftclaw_local.server.shapes import webhook_out
 from swiftclaw_local.storage.records import Webhook
