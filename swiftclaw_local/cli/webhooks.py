@@ -73,7 +73,7 @@ def create(
     if app.output.as_json:
         return app.output.json(webhook)
     first = len(app.client.get(path, limit=2)["data"]) == 1
-    say(app, texts.created_lines(webhook, first=first, reach=_reach(app, webhook)))
+    say(app, texts.created_lines(webhook, first=first, reach=reach_text(app, webhook)))
     if webhook["note"]:
         app.output.note(texts.allow_host_hint(webhook["url"]))
     return app.output.note(f"Next: swiftclaw webhooks test {agent} {webhook['id']}")
@@ -187,6 +187,17 @@ def show(app: App, agent: str, webhook_id: str) -> None:
     return None
 
 
+def reach_text(app: App, webhook: dict[str, Any]) -> str:
+    """Return what is known of a new webhook's URL as the end of a line: whether something listens there."""
+    if webhook["note"]:
+        return texts.note(webhook)
+    place = private_place(webhook["url"])
+    server = private_place(app.address.url)
+    if place is None or server is None or not server.on_this_machine:
+        return ""  # what this machine can reach says nothing of what the server's can
+    return "   something listens there" if listens(place) else f"   nothing listens on port {_port(webhook['url'])} yet"
+
+
 def _path(agent: str, webhook_id: str | None = None) -> str:
     path = f"/v1/agents/{in_path(agent)}/webhooks"
     return path if webhook_id is None else f"{path}/{in_path(numbered('webhook', webhook_id))}"
@@ -204,17 +215,6 @@ def _none_listed(app: App, agent: str | None) -> None:
 
 def _extra() -> list[str]:
     return list(click.get_current_context().args)
-
-
-def _reach(app: App, webhook: dict[str, Any]) -> str:
-    """Return what is known of a new webhook's URL as the end of a line: whether something listens there."""
-    if webhook["note"]:
-        return texts.note(webhook)
-    place = private_place(webhook["url"])
-    server = private_place(app.address.url)
-    if place is None or server is None or not server.on_this_machine:
-        return ""  # what this machine can reach says nothing of what the server's can
-    return "   something listens there" if listens(place) else f"   nothing listens on port {_port(webhook['url'])} yet"
 
 
 def _port(url: str) -> int:

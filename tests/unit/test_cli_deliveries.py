@@ -287,7 +287,11 @@ def test_bringing_forward_waits_for_one_more_send(api: FakeApi, capsys: Shown, m
     assert (looks, api.bodies("POST /v1/deliveries/dlv_1/replay")) == ([], [{"with_retries": False, "now": True}])
 
 
-def test_a_held_delivery_is_not_waited_for(api: FakeApi, capsys: Shown) -> None:
+def test_a_held_delivery_is_not_waited_for(api: FakeApi, capsys: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_sleep(_seconds: float) -> None:
+        raise AssertionError("it waits")
+
+    monkeypatch.setattr(repair, "sleep", no_sleep)
     held = whole(delivery(id="dlv_1", held=True))
     api.on("GET /v1/deliveries/dlv_1", held)
     api.on("POST /v1/deliveries/dlv_1/replay", held, status=202)

@@ -117,6 +117,7 @@ def test_a_test_names_the_url() -> None:
         (delivery(), False),
         (failed(), False),
         (HELD, False),
+        (HELD | {"next_in_s": 300}, False),
         (SCHEDULED, True),
         (SCHEDULED | {"next_in_s": 0}, False),
         (delivery(state="sending"), False),

@@ -39,6 +39,7 @@ def no_sample() -> dict[str, Any]:
         ('{"a": [1 2]}', "line 1, column 10", "expected ',' or ']'", 11),
         ('{"a": "}]" 2}', "line 1, column 12", "expected ',' or '}'", 13),
         ('{"a": "\\"}" 2}', "line 1, column 13", "expected ',' or '}'", 14),
+        ('["\\"]" 2]', "line 1, column 8", "expected ',' or ']'", 9),
         ('{"a" 1}', "line 1, column 6", "expected ':'", 7),
         ('{"a": }', "line 1, column 7", "expected a value", 8),
         ("{a: 1}", "line 1, column 2", "expected a name in double quotes", 3),

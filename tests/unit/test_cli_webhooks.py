@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from swiftclaw_local.cli import looking, webhooks
+from swiftclaw_local.cli.app import App
 from swiftclaw_local.cli.main import main
 from tests.unit.api_documents import (
     ALL_NINE,
@@ -104,6 +105,13 @@ def test_create_connects_to_no_public_host_and_says_how_to_send_there(
     api.on(f"POST {ALL}", answer(url="https://yourapp.com/x"), status=201)
     create()
     assert capsys.readouterr().out.splitlines()[1] == "  url      https://yourapp.com/x"
+
+
+def test_what_this_machine_reaches_says_nothing_of_a_server_elsewhere() -> None:
+    here = App({"api_url": "http://127.0.0.1:7420"})
+    assert webhooks.reach_text(here, webhook(url="http://localhost:9/x")) == "   nothing listens on port 9 yet"
+    for elsewhere in ("http://192.168.1.9:7420", "https://hooks.example.com"):
+        assert webhooks.reach_text(App({"api_url": elsewhere}), webhook(url="http://localhost:9/x")) == ""
 
 
 def test_create_as_json_is_the_apis_document(api: FakeApi, capsys: Shown) -> None:
