@@ -57,6 +57,7 @@ async def _read(response: aiohttp.ClientResponse, *, most_bytes: int, most_s: fl
         async with asyncio.timeout(most_s):
             while not content.at_eof() and len(body) <= most_bytes:
                 body += await content.readany()
+                await asyncio.sleep(0)  # a body in a million pieces must let others have their turn
     except TimeoutError:
         truncated = "time"
     except (aiohttp.ClientError, OSError):

@@ -29,9 +29,12 @@ from swiftclaw_local.scheduler.outcome import Answered, Cause, Outcome, Unanswer
 # Decision D28: what is kept of a body.
 CAPTURE_BYTES: Final = 65536
 CAPTURE_S: Final = 1.0
-# What is taken of a head; beyond that an answer is malformed. Real ones stay below a tenth of both.
-LONGEST_LINE: Final = 65536
+# What is taken of a head; beyond that an answer is malformed. Real ones stay below a tenth of both. A header folded over
+# lines costs the square of its length.
+LONGEST_LINE: Final = 16384
 MOST_HEADERS: Final = 1024
+# How much of a body is taken ahead of the capture; with it falls how long a body of tiny chunks keeps the event loop.
+READ_AHEAD: Final = 16384
 LOWEST_STATUS: Final = 100
 # A time-out of aiohttp's own would count parts, not the whole.
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
@@ -96,6 +99,7 @@ class Sender:
             timeout=_NO_TIMEOUT,
             auto_decompress=False,
             trust_env=False,
+            read_bufsize=READ_AHEAD,
             max_line_size=LONGEST_LINE,
             max_field_size=LONGEST_LINE,
             max_headers=MOST_HEADERS,

@@ -28,8 +28,10 @@ _HEAD_END: Final = b"\r\n\r\n"
 _BEGINNING: Final = b"HTTP/1."
 _TLS_RECORD: Final = (b"\x15\x03", b"\x16\x03")  # alert, handshake
 _SHOWN: Final = 16
+_PIECE: Final = 16384
 # An answer that has not ended its headers by then never will.
 LONGEST_HEAD: Final = 262144
+MOST_INTERIM: Final = 100
 
 
 class Phase(StrEnum):
@@ -93,6 +95,10 @@ class Wire(ResponseHandler):
         self.reused = True
         return True
 
+    def stop_reading(self) -> None:
+        """Read no more of an answer; only the connection's end is left to it."""
+        self._pause_transport_reading()
+
     def has_unsent(self) -> bool:
         """Return whether part of the request still waits to be read by the receiver."""
         return self.transport is not None and self.transport.get_write_buffer_size() > 0
@@ -123,7 +129,7 @@ class AnswerParser:
     connection and keeps the answer. Garbage before an answer's end, in the read that ended its headers, still spoils it.
     """
 
-    __slots__ = ("_inner", "_loop", "_params", "_seen", "_wire")
+    __slots__ = ("_inner", "_interim_count", "_loop", "_params", "_seen", "_wire")
 
     def __init__(
         self, wire: Wire, loop: asyncio.AbstractEventLoop, inner: HttpResponseParser, params: dict[str, Any]
@@ -133,11 +139,38 @@ class AnswerParser:
         self._inner = inner
         self._params = params
         self._seen: bytes | None = b""
+        self._interim_count = 0
 
     def feed_data(self, data: bytes) -> tuple[Any, bool, bytes]:
         """Parse what came; interim answers (100, 103) are dropped. Raises: HttpProcessingError."""
         if self._seen is None:
             return self._inner.feed_data(data)
+        if len(data) <= _PIECE:
+            return self._feed_head(data)
+        # A flood of interim answers in one read would block the event loop for as long as it takes to parse.
+        for start in range(0, len(data), _PIECE):
+            messages, upgraded, tail = self._feed_head(data[start : start + _PIECE])
+            if messages:
+                self._feed_rest(messages, tail + data[start + _PIECE :])
+                return messages, upgraded, b""
+            if self._interim_count > MOST_INTERIM:
+                break
+        return (), False, b""
+
+    def feed_eof(self) -> Any:
+        """Take note that the receiver ended the connection."""
+        return self._inner.feed_eof()
+
+    def pause_reading(self) -> None:
+        """Stop parsing until fed again."""
+        self._inner.pause_reading()
+
+    def _feed_head(self, data: bytes) -> tuple[Any, bool, bytes]:
+        """Parse bytes before which no final answer has come."""
+        assert self._seen is not None
+        if self._interim_count > MOST_INTERIM:
+            self._wire.stop_reading()  # until the time is up
+            return (), False, b""
         if len(self._seen) > LONGEST_HEAD:
             raise HttpProcessingError(message=f"its headers are longer than {LONGEST_HEAD} bytes")
         self._seen += data
@@ -152,15 +185,9 @@ class AnswerParser:
             self._seen = None
         else:
             self._seen = self._seen.rpartition(_HEAD_END)[2]
-        return [message for message in messages if is_final(message[0].code)], upgraded, tail
-
-    def feed_eof(self) -> Any:
-        """Take note that the receiver ended the connection."""
-        return self._inner.feed_eof()
-
-    def pause_reading(self) -> None:
-        """Stop parsing until fed again."""
-        self._inner.pause_reading()
+        final = [message for message in messages if is_final(message[0].code)]
+        self._interim_count += len(messages) - len(final)
+        return final, upgraded, tail
 
     def _feed_again(self, seen: bytes) -> tuple[Any, bool, bytes]:
         """Parse bytes in which an error was found again, head by head, for a complete answer before the error."""
@@ -169,13 +196,21 @@ class AnswerParser:
         while not (messages and is_final(messages[-1][0].code)):
             head, end, seen = seen.partition(_HEAD_END)
             messages += self._inner.feed_data(head + end)[0]
+        self._feed_rest(messages, seen)
+        self._wire.force_close()
+        return messages, False, b""
+
+    def _feed_rest(self, messages: list[Any], rest: bytes) -> None:
+        """Parse what came after a head in the same read. Raises: HttpProcessingError when the answer's own body is broken."""
         try:
-            self._inner.feed_data(seen)
+            more, _, _ = self._inner.feed_data(rest)
         except HttpProcessingError:
             if not messages[-1][1].is_eof():
                 raise
-        self._wire.force_close()
-        return messages, False, b""
+            self._wire.force_close()
+        else:
+            if more:
+                self._wire.force_close()
 
 
 def check_beginning(answer: bytes) -> None:
