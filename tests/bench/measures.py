@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count as numbers
 from pathlib import Path
@@ -20,24 +20,25 @@ from tests.bench.sides.payload import AGENT
 
 # Requests in flight: of R as of the engine.
 SLOTS: Final = 64
+FEWEST_ROUNDS: Final = 3
 _LONGEST_SETTLE_S: Final = 60.0
 _FULL_SCHEDULE: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How long to measure."""
+    """How long to measure. On a busy machine a measure ends after `seconds`, with `FEWEST_ROUNDS` at the least."""
 
     rounds: int
+    seconds: float
     deliveries: int
     schedules: int
     latencies: int
     pending: int
-    commands: int
 
 
-FULL: Final = Scale(rounds=7, deliveries=6000, schedules=500, latencies=200, pending=1_000_000, commands=7)
-QUICK: Final = Scale(rounds=3, deliveries=2000, schedules=150, latencies=60, pending=100_000, commands=3)
+FULL: Final = Scale(rounds=7, seconds=30, deliveries=6000, schedules=500, latencies=200, pending=1_000_000)
+QUICK: Final = Scale(rounds=3, seconds=10, deliveries=2000, schedules=150, latencies=60, pending=100_000)
 
 
 class Bench:
@@ -54,6 +55,14 @@ class Bench:
     def new_db(self) -> Path:
         """Return the path of a database that does not exist yet, in a folder of its own."""
         return self._folder / f"data-{next(self._numbers)}" / "swiftclaw.db"
+
+    def rounds(self) -> Iterator[int]:
+        """Count the rounds of a measure, as many as the scale and the time allow."""
+        started = time.monotonic()
+        for number in range(self.scale.rounds):
+            if number >= FEWEST_ROUNDS and time.monotonic() - started > self.scale.seconds:
+                return
+            yield number
 
     def yardstick(self) -> Child:
         """Start R."""
@@ -94,7 +103,7 @@ def deliveries(bench: Bench) -> list[Figure]:
     with bench.yardstick() as yardstick, bench.engine(db, bench.receiver.url("/ok")) as engine:
         yardstick.round(count=count // 4)
         bench.balanced(engine, db, "deliver", count // 4)
-        for _ in range(bench.scale.rounds):
+        for _ in bench.rounds():
             theirs.append(yardstick.round(count=count))
             ours.append(bench.balanced(engine, db, "deliver", count))
     return [
@@ -125,7 +134,7 @@ def schedule(bench: Bench) -> list[Figure]:
     with bench.yardstick() as yardstick, bench.engine(db, bench.receiver.url("/fail"), clock="manual") as engine:
         yardstick.round(count=count)
         bench.balanced(engine, db, "schedule", count // 4, attempts_each=_FULL_SCHEDULE)
-        for _ in range(bench.scale.rounds):
+        for _ in bench.rounds():
             theirs.append(yardstick.round(count=count * _FULL_SCHEDULE)["per_second"] / _FULL_SCHEDULE)
             measured = bench.balanced(engine, db, "schedule", count, attempts_each=_FULL_SCHEDULE)
             ours.append(measured["per_second"])
@@ -141,7 +150,7 @@ def latency(bench: Bench) -> list[Figure]:
         bench.engine(bench.new_db(), receiver.url("/ok")) as engine,
     ):
         engine.round(what="latency", count=10)
-        for _ in range(bench.scale.rounds):
+        for _ in bench.rounds():
             receiver.arrivals()
             returned = engine.round(what="latency", count=bench.scale.latencies)["returned"]
             arrived = receiver.arrivals()
@@ -157,7 +166,7 @@ def latency(bench: Bench) -> list[Figure]:
 def api(bench: Bench) -> list[Figure]:
     """Events emitted through the HTTP API, durable when answered, while they are delivered, against R."""
     db, count = bench.new_db(), bench.scale.deliveries
-    ours, theirs, delivered = [], [], []
+    ours, theirs = [], []
     flags = ("--per-webhook", str(SLOTS))
     with (
         bench.yardstick() as yardstick,
@@ -165,18 +174,12 @@ def api(bench: Bench) -> list[Figure]:
         Child("caller", core=bench.cores.receiver, log=bench.log, url=running.url, connections=SLOTS) as caller,
     ):
         running.post(f"/v1/agents/{AGENT}/webhooks", {"url": bench.receiver.url("/ok")})
-        for number in range(bench.scale.rounds + 1):
-            r = yardstick.round(count=count)
-            rows, requests = count_rows(db), bench.receiver.requests()
-            started = time.perf_counter()
-            emitted = caller.round(count=count)
-            _wait_attempts(db, rows.attempts + count)
-            seconds = time.perf_counter() - started
-            bench.check_ledger(db, rows, requests, emitted=count)
-            if number:  # the first round only warms up
-                theirs.append(r["per_second"])
-                ours.append(emitted)
-                delivered.append(count / seconds)
+        yardstick.round(count=count // 4)
+        _emit_and_deliver(bench, caller, db, count // 4)
+        for _ in bench.rounds():
+            theirs.append(yardstick.round(count=count)["per_second"])
+            ours.append(_emit_and_deliver(bench, caller, db, count))
+    delivered = _column(ours, "delivered_per_second")
     rate, p50, p99 = (_column(ours, key) for key in ("per_second", "p50_ms", "p99_ms"))
     tails = [high / middle for high, middle in zip(p99, p50, strict=True)]
     goal = Goal("at_least", 0.5)
@@ -200,7 +203,7 @@ def backlog(bench: Bench) -> list[Figure]:
     with bench.engine(empty, url) as without, bench.engine(full, url) as laden:
         bench.balanced(without, empty, "deliver", count // 4)
         bench.balanced(laden, full, "deliver", count // 4)
-        for _ in range(bench.scale.rounds):
+        for _ in bench.rounds():
             theirs.append(bench.balanced(without, empty, "deliver", count))
             ours.append(bench.balanced(laden, full, "deliver", count))
     more = [laden["memory_mb"] - without["memory_mb"] for laden, without in zip(ours, theirs, strict=True)]
@@ -222,7 +225,7 @@ def startup(bench: Bench) -> list[Figure]:
     """From starting the server to its first `ready`: over a new database, and over the one that is there then."""
     fresh: list[float] = []
     again: list[float] = []
-    for _ in range(bench.scale.commands):
+    for _ in bench.rounds():
         db = bench.new_db()
         for seconds in (fresh, again):
             with server(db, core=None, log=bench.log) as running:
@@ -265,13 +268,24 @@ MEASURES: Final[dict[str, Measure]] = {
 }
 
 
+def _emit_and_deliver(bench: Bench, caller: Child, db: Path, count: int) -> dict[str, Any]:
+    """Emit so many events through the API and wait until all are delivered; return what the caller measured, and both together."""
+    rows, requests = count_rows(db), bench.receiver.requests()
+    started = time.perf_counter()
+    emitted = caller.round(count=count)
+    _wait_attempts(db, rows.attempts + count)
+    seconds = time.perf_counter() - started
+    bench.check_ledger(db, rows, requests, emitted=count)
+    return emitted | {"delivered_per_second": count / seconds}
+
+
 def _column(rounds: list[dict[str, Any]], key: str) -> list[float]:
     return [float(measured[key]) for measured in rounds]
 
 
 def _commands(arguments: list[str], bench: Bench, folder: Path) -> list[float]:
     command_seconds(arguments, folder=folder)  # the first reads the files from the disk
-    return [command_seconds(arguments, folder=folder) for _ in range(bench.scale.commands)]
+    return [command_seconds(arguments, folder=folder) for _ in bench.rounds()]
 
 
 def _wait_attempts(db: Path, wanted: int) -> None:

@@ -7,7 +7,17 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any, Final, Literal
 
-_COLUMNS: Final = ("measured", "median", "lowest - highest", "against", "ratio", "lowest - highest", "goal", "")
+_COLUMNS: Final = (
+    "measured",
+    "rounds",
+    "median",
+    "lowest - highest",
+    "against",
+    "ratio",
+    "lowest - highest",
+    "goal",
+    "",
+)
 
 
 class LedgerUnbalanced(Exception):
@@ -35,16 +45,17 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The median of several rounds, and how far they lie apart."""
+    """The median of several rounds, how far they lie apart, and how many there were."""
 
     median: float
     lowest: float
     highest: float
+    rounds: int
 
 
 def spread(values: Sequence[float]) -> Spread:
     """Return the median, lowest and highest of at least one value."""
-    return Spread(median(values), min(values), max(values))
+    return Spread(median(values), min(values), max(values), len(values))
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
@@ -128,6 +139,7 @@ def _row(figure: Figure) -> tuple[str, ...]:
     verdict = {None: "", True: "met", False: "MISSED"}[figure.met]
     return (
         f"{figure.measure}: {figure.meaning}",
+        str(figure.ours.rounds),
         f"{_number(figure.ours.median)} {figure.unit}",
         _range(figure.ours),
         against,

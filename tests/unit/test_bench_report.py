@@ -19,7 +19,7 @@ from tests.bench.report import (
 
 
 def test_the_spread_of_rounds_is_their_median_and_both_ends() -> None:
-    assert spread([4.0, 1.0, 9.0]) == Spread(median=4.0, lowest=1.0, highest=9.0)
+    assert spread([4.0, 1.0, 9.0]) == Spread(median=4.0, lowest=1.0, highest=9.0, rounds=3)
 
 
 def test_the_median_of_an_even_number_of_rounds_lies_between_the_middle_two() -> None:
@@ -28,7 +28,7 @@ def test_the_median_of_an_even_number_of_rounds_lies_between_the_middle_two() ->
 
 def test_ratios_are_taken_round_by_round() -> None:
     """The machine was twice as fast in the second round: no round was better than another, and the ratio says so."""
-    assert ratios([90.0, 180.0], [100.0, 200.0]) == Spread(median=0.9, lowest=0.9, highest=0.9)
+    assert ratios([90.0, 180.0], [100.0, 200.0]) == Spread(median=0.9, lowest=0.9, highest=0.9, rounds=2)
 
 
 def test_rounds_without_a_partner_have_no_ratio() -> None:
@@ -106,23 +106,23 @@ def test_the_table_shows_absolute_figures_beside_ratios_and_who_missed_its_goal(
             "deliveries",
             "durable",
             "/s",
-            ours=Spread(3000.4, 2900, 3100),
+            ours=Spread(3000.4, 2900, 3100, 7),
             against="R",
-            theirs=Spread(4000, 3900, 4100),
-            ratio=Spread(0.75, 0.74, 0.76),
+            theirs=Spread(4000, 3900, 4100, 7),
+            ratio=Spread(0.75, 0.74, 0.76, 7),
             goal=Goal("at_least", 0.9),
         ),
-        Figure("ready", "from start", "s", ours=Spread(0.61, 0.6, 0.65), goal=Goal("at_most", 2)),
+        Figure("ready", "from start", "s", ours=Spread(0.61, 0.6, 0.65, 5), goal=Goal("at_most", 2)),
     ]
     assert table(figures).splitlines() == [
-        "measured             median    lowest - highest  against     ratio  lowest - highest  goal",
-        "deliveries: durable  3,000 /s  2,900 - 3,100     R 4,000 /s  0.75   0.74 - 0.76       >= 0.9  MISSED",
-        "ready: from start    0.61 s    0.6 - 0.65                                             <= 2    met",
+        "measured             rounds  median    lowest - highest  against     ratio  lowest - highest  goal",
+        "deliveries: durable  7       3,000 /s  2,900 - 3,100     R 4,000 /s  0.75   0.74 - 0.76       >= 0.9  MISSED",
+        "ready: from start    5       0.61 s    0.6 - 0.65                                             <= 2    met",
     ]
 
 
 def test_the_json_holds_what_the_table_shows_and_the_machine() -> None:
-    figure = Figure("ready", "from start", "s", ours=Spread(0.61, 0.6, 0.65), goal=Goal("at_most", 2))
+    figure = Figure("ready", "from start", "s", ours=Spread(0.61, 0.6, 0.65, 5), goal=Goal("at_most", 2))
     assert as_json([figure], machine={"cpu": "a", "cores": "2"}) == {
         "machine": {"cpu": "a", "cores": "2"},
         "figures": [
@@ -130,7 +130,7 @@ def test_the_json_holds_what_the_table_shows_and_the_machine() -> None:
                 "measure": "ready",
                 "meaning": "from start",
                 "unit": "s",
-                "ours": {"median": 0.61, "lowest": 0.6, "highest": 0.65},
+                "ours": {"median": 0.61, "lowest": 0.6, "highest": 0.65, "rounds": 5},
                 "against": "",
                 "theirs": None,
                 "ratio": None,
