@@ -26,6 +26,8 @@ Scope = Literal["open", "read", "emit", "manage", "admin"]
 Handler = Callable[..., Awaitable[Any]]
 
 JSON: Final = "application/json"
+# Nothing is kept by a browser, and nothing is taken for what it is not.
+SAFE_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 HEADERS: Final = {"idempotency_key": "Idempotency-Key"}
 _MORE_WORDS: Final = {
     "missing": "it is required",
@@ -97,7 +99,7 @@ def response(answer: Answer) -> web.Response:
     if body is None:
         return web.Response(status=answer.status)
     sent = body.__pydantic_serializer__.to_json(body) if isinstance(body, BaseModel) else body
-    return web.Response(status=answer.status, body=sent, headers={"Content-Type": answer.content_type})
+    return web.Response(status=answer.status, body=sent, headers={"Content-Type": answer.content_type, **SAFE_HEADERS})
 
 
 async def _arguments(route: Route, platform: Platform, request: web.Request) -> dict[str, Any]:

@@ -32,7 +32,7 @@ async def whole_delivery(platform: Platform, delivery_id: str) -> DeliveryOut:
     shown = listed(platform, [delivery])[0]
     shown.attempts = attempts_out(attempts, event)
     shown.planned = [PlannedOut(retry=retry, at=seconds(at)) for retry, at in platform.deliveries.planned(delivery)]
-    shown.hints = hints(shown, surroundings()) if shown.attempts else []
+    shown.hints = hints(shown, surroundings)
     return shown
 
 

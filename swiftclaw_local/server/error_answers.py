@@ -14,7 +14,7 @@ from aiohttp.typedefs import Middleware
 from swiftclaw_local import logs
 from swiftclaw_local.errors import BodyTooLarge, InvalidInput, MethodNotAllowed, SwiftclawError, UnknownRoute
 from swiftclaw_local.logs import Log
-from swiftclaw_local.server.adapter import JSON
+from swiftclaw_local.server.adapter import JSON, SAFE_HEADERS
 
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -46,7 +46,7 @@ def error_answer(error: SwiftclawError) -> web.Response:
     told = {"code": error.code, "message": error.message, "hint": error.hint, "field": error.field, "docs": None}
     # escaped to ASCII: what was wrong with the input may be that it is not text
     body = json.dumps({"error": told, **error.extra}).encode("ascii")
-    answer = web.Response(status=error.http_status, body=body, headers={"Content-Type": JSON})
+    answer = web.Response(status=error.http_status, body=body, headers={"Content-Type": JSON, **SAFE_HEADERS})
     if error.http_status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"
     return answer

@@ -22,11 +22,11 @@ _REQUEST_IN_QUERY: Final = re.compile(r'\[\s*"query"\s*,\s*"request"\s*\]')
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The delivery, its last attempt, and the machine it was made on."""
+    """The delivery, its last attempt, and a look at the machine it was made on, which is taken only when it is needed."""
 
     delivery: DeliveryOut
     attempt: AttemptOut
-    around: Surroundings
+    look: Callable[[], Surroundings]
 
     @property
     def status(self) -> int | None:
@@ -44,11 +44,11 @@ class Case:
         return next((value for key, value in headers if key.lower() == name), "")
 
 
-def hints(delivery: DeliveryOut, around: Surroundings) -> list[HintOut]:
+def hints(delivery: DeliveryOut, look: Callable[[], Surroundings]) -> list[HintOut]:
     """Return the hints on a delivery's last attempt; none when it was delivered by a receiver that does it right."""
     if not delivery.attempts:
         return []
-    case = Case(delivery, delivery.attempts[-1], around)
+    case = Case(delivery, delivery.attempts[-1], look)
     return [hint for rule in _RULES if (hint := rule(case)) is not None]
 
 
@@ -130,20 +130,20 @@ def _refused(case: Case) -> HintOut | None:
     url = urlsplit(case.attempt.url)
     port = url.port or (443 if url.scheme == "https" else 80)
     place = f"{url.scheme}://{url.netloc}"
-    if case.around.in_container and _LOOPBACK.fullmatch(url.hostname or ""):
+    around = case.look()
+    if around.in_container and _LOOPBACK.fullmatch(url.hostname or ""):
         return HintOut(
             code="container_localhost",
             text=f'{place} refused the connection from inside a container, where "{url.hostname}" is the container. '
             f"Use {url.scheme}://host.docker.internal:{port}",
         )
-    text = f"{place} refused the connection: nothing listens on port {port}{_other_port(case, port)}."
+    text = f"{place} refused the connection: nothing listens on port {port}{_other_port(url.hostname or '', port, around)}."
     return HintOut(code="nothing_listens", text=f"{text}{_what_next(case)}")
 
 
-def _other_port(case: Case, port: int) -> str:
-    url = urlsplit(case.attempt.url)
-    others = [other for other in case.around.open_ports if other != port]
-    if len(others) != 1 or not _LOOPBACK.fullmatch(url.hostname or ""):
+def _other_port(host: str, port: int, around: Surroundings) -> str:
+    others = [other for other in around.open_ports if other != port]
+    if len(others) != 1 or not _LOOPBACK.fullmatch(host):
         return ""
     return f" (port {others[0]} is open; did you mean that?)"
 

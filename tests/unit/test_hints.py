@@ -100,7 +100,7 @@ NODE_TYPE_ERROR = (
     ],
 )
 def test_the_evidence_gives_the_hint(given: DeliveryOut, code: str, said: str) -> None:
-    found = hints(given, NOWHERE)
+    found = hints(given, lambda: NOWHERE)
     assert [hint.code for hint in found] == [code]
     assert said in found[0].text
 
@@ -121,20 +121,20 @@ def test_the_evidence_gives_the_hint(given: DeliveryOut, code: str, said: str) -
     ],
 )
 def test_without_evidence_there_is_none(given: DeliveryOut) -> None:
-    assert hints(given, NOWHERE) == []
+    assert hints(given, lambda: NOWHERE) == []
 
 
 def test_another_open_port_is_named_when_there_is_only_one() -> None:
     refused = delivery(error="connect_refused")
-    one = hints(refused, Surroundings(in_container=False, open_ports=(3000,)))
-    two = hints(refused, Surroundings(in_container=False, open_ports=(3000, 5000)))
+    one = hints(refused, lambda: Surroundings(in_container=False, open_ports=(3000,)))
+    two = hints(refused, lambda: Surroundings(in_container=False, open_ports=(3000, 5000)))
     assert "nothing listens on port 8000 (port 3000 is open; did you mean that?)" in one[0].text
     assert "did you mean" not in two[0].text
 
 
 def test_inside_a_container_localhost_is_the_container() -> None:
     inside = Surroundings(in_container=True, open_ports=())
-    assert [(hint.code, hint.text) for hint in hints(delivery(error="connect_refused"), inside)] == [
+    assert [(hint.code, hint.text) for hint in hints(delivery(error="connect_refused"), lambda: inside)] == [
         (
             "container_localhost",
             'http://localhost:8000 refused the connection from inside a container, where "localhost" is the container. '
@@ -142,10 +142,10 @@ def test_inside_a_container_localhost_is_the_container() -> None:
         )
     ]
     elsewhere = delivery(error="connect_refused", url="http://receiver:8000/")
-    assert [hint.code for hint in hints(elsewhere, inside)] == ["nothing_listens"]
+    assert [hint.code for hint in hints(elsewhere, lambda: inside)] == ["nothing_listens"]
 
 
 def test_no_attempt_no_hint() -> None:
     waiting = delivery(status=401)
     waiting.attempts = []
-    assert hints(waiting, NOWHERE) == []
+    assert hints(waiting, lambda: NOWHERE) == []
