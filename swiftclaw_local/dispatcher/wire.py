@@ -32,6 +32,7 @@ _PIECE: Final = 16384
 # An answer that has not ended its headers by then never will.
 LONGEST_HEAD: Final = 262144
 MOST_INTERIM: Final = 100
+SWITCHING: Final = 101
 
 
 class Phase(StrEnum):
@@ -70,6 +71,7 @@ class Wire(ResponseHandler):
         self.heard = False
         self.reused = False
         self.origin: ConnectionKey | None = None
+        self._answer: AnswerParser | None = None
         self._idle = False
         self._readable = select.poll()
 
@@ -88,12 +90,16 @@ class Wire(ResponseHandler):
 
         Asking the socket itself notices an end or an unasked answer that the event loop has not come round to read.
         """
-        if self.should_close or not self.is_connected() or self._readable.poll(0):
+        if self.should_close or not self.is_connected() or self._is_amid_answer() or self._readable.poll(0):
             return False
         self._idle = False
         self.heard = False
         self.reused = True
         return True
+
+    def _is_amid_answer(self) -> bool:
+        # The beginning of a second answer, glued to the first, has gone into the parser without a trace outside of it.
+        return self._answer is not None and self._answer.is_amid_answer()
 
     def stop_reading(self) -> None:
         """Read no more of an answer; only the connection's end is left to it."""
@@ -119,7 +125,8 @@ class Wire(ResponseHandler):
     def set_response_params(self, **params: Any) -> None:
         """Prepare for the answer to one request. The parameters are aiohttp's."""
         super().set_response_params(**params)
-        self._parser = cast(Any, AnswerParser(self, self._loop, cast(Any, self._parser), params))
+        self._answer = AnswerParser(self, self._loop, cast(Any, self._parser), params)
+        self._parser = cast(Any, self._answer)
 
 
 class AnswerParser:
@@ -161,6 +168,13 @@ class AnswerParser:
         """Take note that the receiver ended the connection."""
         return self._inner.feed_eof()
 
+    def is_amid_answer(self) -> bool:
+        """Return whether part of another answer has been parsed; the parser is of no further use."""
+        try:
+            return self._inner.feed_eof() is not None
+        except Exception:  # whatever it stumbles over, it is not the clean end of an answer
+            return True
+
     def pause_reading(self) -> None:
         """Stop parsing until fed again."""
         self._inner.pause_reading()
@@ -183,6 +197,8 @@ class AnswerParser:
             return (), upgraded, tail
         if is_final(messages[-1][0].code):
             self._seen = None
+            if messages[-1][0].code == SWITCHING:
+                self._wire.force_close()  # to a protocol nobody asked for
         else:
             self._seen = self._seen.rpartition(_HEAD_END)[2]
         final = [message for message in messages if is_final(message[0].code)]
@@ -229,7 +245,7 @@ def check_beginning(answer: bytes) -> None:
 
 def is_final(status: int) -> bool:
     """Return whether a status answers the request; the others (100, 103) say that the answer is still to come."""
-    return not 100 <= status <= 199 or status == 101
+    return not 100 <= status <= 199 or status == SWITCHING
 
 
 def new_parser(wire: Wire, loop: asyncio.AbstractEventLoop, params: dict[str, Any]) -> HttpResponseParser:
