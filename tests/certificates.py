@@ -39,6 +39,7 @@ class Authority:
         certificate = (
             _builder(_name(host), self.certificate.subject, key.public_key(), ends_at)
             .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
             .sign(self.key, hashes.SHA256())
         )
         path = self.folder / f"{host}-{expired}.pem"
@@ -55,6 +56,8 @@ def new_authority(folder: Path) -> Authority:
     certificate = (
         _builder(name, name, key.public_key(), datetime.now(UTC) + timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(_may_sign_certificates(), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
     return Authority(key, certificate, folder)
@@ -68,6 +71,21 @@ def _builder(
         builder.serial_number(x509.random_serial_number())
         .not_valid_before(ends_at - timedelta(days=30))
         .not_valid_after(ends_at)
+    )
+
+
+def _may_sign_certificates() -> x509.KeyUsage:
+    """Return what Python 3.13 and newer ask of an authority."""
+    return x509.KeyUsage(
+        key_cert_sign=True,
+        crl_sign=True,
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
     )
 
 

@@ -40,7 +40,7 @@ def test_an_empty_body_is_an_empty_object(raw: bytes) -> None:
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (b'{"a": 1,}', "line 1, column 9"),
+        (b'{"a": 1,}', "line 1, column "),  # which one differs between versions of Python
         (b'{"a":\n  tru}', "line 2, column 3"),
         (b"{'a': 1}", "line 1, column 2"),
         (b'{"a": 1} x', "line 1, column 10: Extra data"),
