@@ -35,8 +35,9 @@ def test_ids_of_one_millisecond_count_up_by_one() -> None:
 def test_counting_up_carries_into_all_digits() -> None:
     ids = IdFactory(seed=1)
     ids.new("dlv", NOW)
-    ids._last |= (1 << 40) - 1
-    before = ids._last
+    dlv = ids._sequences["dlv"]
+    dlv.last |= (1 << 40) - 1
+    before = dlv.last
     assert number_of(ids.new("dlv", NOW)) == before + 1
 
 
@@ -50,6 +51,16 @@ def test_ids_only_go_up_whatever_the_clock_does(milliseconds: list[int]) -> None
 def test_a_seed_makes_the_same_ids_again() -> None:
     first, second = IdFactory(seed=7), IdFactory(seed=7)
     assert [first.new("evt", NOW) for _ in range(3)] == [second.new("evt", NOW) for _ in range(3)]
+
+
+def test_what_else_is_made_in_between_does_not_show_in_seeded_ids() -> None:
+    first, second = IdFactory(seed=7), IdFactory(seed=7)
+    alone = [first.new("dlv", NOW) for _ in range(2)]
+    among = []
+    for _ in range(2):
+        second.new("att", NOW)
+        among.append(second.new("dlv", NOW))
+    assert alone == among
 
 
 def test_a_derived_id_belongs_to_its_text() -> None:
