@@ -23,25 +23,35 @@ Work = Callable[[sqlite3.Connection], T]
 Bulk = Callable[[sqlite3.Connection, list[I]], Sequence[T | SwiftclawError]]
 _Entry = tuple[Bulk[Any, Any], Any, asyncio.Future[Any]]
 
-# A group that follows another waits this long for company, or until it is this large.
-BUSY_WAIT_S: Final = 0.002
+# A group that follows another waits for company while more keeps coming, but not longer than this, nor beyond this size.
+# Waiting by a timer instead left the processor idle with everything there already.
+LONGEST_WAIT_S: Final = 0.002
 LARGEST_GROUP: Final = 256
-# When another process holds the write lock: look again so often, and give up after so many looks (5 s).
-_LOCKED_WAIT_S: Final = 0.01
-_LOCKED_LOOKS: Final = 500
+# When held up, or somebody else holds the write lock: look again so often, and give up on the lock after so many looks (5 s).
+_LOCKED_WAIT_S: Final = 0.002
+_LOCKED_LOOKS: Final = 2500
 
 
 class GroupCommit:
-    """The one writer of a connection. It calls `committed` after each commit, `rolled_back` after each rollback."""
+    """The one writer of a connection.
+
+    It writes nothing while `held_up` is true, and calls `committed` after each commit, `rolled_back` after each rollback.
+    """
 
     def __init__(
-        self, connection: sqlite3.Connection, *, committed: Callable[[], None], rolled_back: Callable[[], None]
+        self,
+        connection: sqlite3.Connection,
+        *,
+        held_up: Callable[[], bool],
+        committed: Callable[[], None],
+        rolled_back: Callable[[], None],
     ) -> None:
         self._connection = connection
+        self._held_up = held_up
         self._committed = committed
         self._rolled_back = rolled_back
         self._queue: list[_Entry] = []
-        self._timer: asyncio.Handle | None = None
+        self._due: asyncio.Handle | None = None
         self._busy = False
         self._locked_looks = 0
 
@@ -57,21 +67,28 @@ class GroupCommit:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._queue.append((bulk, item, future))
-        if self._timer is None:
-            self._timer = loop.call_later(BUSY_WAIT_S, self._flush) if self._busy else loop.call_soon(self._flush)
-        elif len(self._queue) == LARGEST_GROUP:
-            self._timer.cancel()
-            self._timer = loop.call_soon(self._flush)
+        if self._due is None:
+            self._due = loop.call_soon(self._wait, 0, loop.time() + LONGEST_WAIT_S)
         return future
 
     def flush(self) -> None:
         """Write what waits now."""
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._due is not None:
+            self._due.cancel()
+            self._flush()
+
+    def _wait(self, seen: int, until: float) -> None:
+        """Wait on while a group follows another and every turn of the loop brings more company; else write."""
+        loop, waiting = asyncio.get_running_loop(), len(self._queue)
+        if self._busy and seen < waiting < LARGEST_GROUP and loop.time() < until:
+            self._due = loop.call_soon(self._wait, waiting, until)
+        elif self._held_up():
+            self._due = loop.call_later(_LOCKED_WAIT_S, self._wait, waiting, until)
+        else:
             self._flush()
 
     def _flush(self) -> None:
-        self._timer = None
+        self._due = None
         group, self._queue = self._queue, []
         self._busy = len(group) > 1
         try:
@@ -87,10 +104,10 @@ class GroupCommit:
         self._locked_looks = 0
 
     def _again_later(self, group: list[_Entry]) -> None:
-        """Another process writes: put the group back in front and look again, without blocking the loop."""
+        """Somebody else writes: put the group back in front and look again, without blocking the loop."""
         self._locked_looks += 1
         self._queue = group + self._queue
-        self._timer = asyncio.get_running_loop().call_later(_LOCKED_WAIT_S, self._flush)
+        self._due = asyncio.get_running_loop().call_later(_LOCKED_WAIT_S, self._flush)
 
     def _one_by_one(self, group: list[_Entry]) -> None:
         for entry in group:

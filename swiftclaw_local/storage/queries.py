@@ -59,14 +59,19 @@ _STUCK_AFTER: Final = timedelta(seconds=60)  # promise I9
 
 
 def read_engine(path: Path) -> Engine:
-    """Return an engine of reading connections to a SQLite file; nothing is opened yet."""
+    """Return an engine of reading connections to a SQLite file, each read one transaction; nothing is opened yet."""
     engine = sqlalchemy.create_engine(
         f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 5}, pool_size=4, max_overflow=4
     )
 
     @sqlalchemy.event.listens_for(engine, "connect")
     def read_only(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
         connection.execute("PRAGMA query_only = ON")
+
+    @sqlalchemy.event.listens_for(engine, "begin")
+    def see_one_moment(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")  # the driver begins nothing before a SELECT
 
     return engine
 

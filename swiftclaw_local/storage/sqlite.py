@@ -134,7 +134,12 @@ class SqliteStore:
         checkpoints = Checkpoints(self.path)
         subscribers = Subscribers(box)
         held: dict[str, Claim] = {}
-        writer = GroupCommit(connection, committed=checkpoints.written, rolled_back=subscribers.forget)
+        writer = GroupCommit(
+            connection,
+            held_up=lambda: checkpoints.beginning_anew,
+            committed=checkpoints.written,
+            rolled_back=subscribers.forget,
+        )
         adding = Adding(self._ids, subscribers)
         marking = Marking(self._ids, subscribers, held)
         checkpoints.start()

@@ -19,6 +19,10 @@ Durability = Literal["full", "normal", "off"]
 
 APPLICATION_ID: Final = 0x5357434C  # "SWCL"
 CHECKPOINT_S: Final = 0.25
+# A log of so many pages (16 MiB) is begun anew; see `Checkpoints`.
+LONG_LOG_PAGES: Final = 4096
+# So long that one waits for the commit under way, and for reads to end.
+_PATIENCE_S: Final = 0.1
 _HEADER: Final = b"SQLite format 3\x00"
 
 
@@ -150,12 +154,17 @@ def connect(path: Path, *, durability: Durability) -> sqlite3.Connection:
 
 
 class Checkpoints:
-    """A thread with a connection of its own that carries the log file over into the database, so that no commit waits for it."""
+    """A thread with a connection of its own that carries the log file over into the database, so that no commit waits for it.
+
+    A passive checkpoint never catches up with a writer that never pauses, and the log would grow for ever. So when it is
+    long, it is begun anew while the writer waits (`beginning_anew`): for what came since the passive one, some milliseconds.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._stop = threading.Event()
         self._wanted = threading.Event()
+        self.beginning_anew = False
         self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
 
     def start(self) -> None:
@@ -174,10 +183,14 @@ class Checkpoints:
         self._thread.join()
 
     def _run(self) -> None:
-        connection = sqlite3.connect(self._path, isolation_level=None, timeout=0)
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=_PATIENCE_S)
         while not self._stop.wait(CHECKPOINT_S):
             self._wanted.wait()
             self._wanted.clear()
             with suppress(sqlite3.OperationalError):  # locked, or the disk is full: the next one goes on
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                self.beginning_anew = pages > LONG_LOG_PAGES
+                if self.beginning_anew:
+                    connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+            self.beginning_anew = False
         connection.close()

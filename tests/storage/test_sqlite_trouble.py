@@ -1,0 +1,166 @@
+"""What only SQLite can suffer: a full disk, a lock held by another, a log that grows; and what a read sees."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swiftclaw_local.errors import StorageFull, StorageUnavailable
+from swiftclaw_local.ids import IdFactory
+from swiftclaw_local.storage import group_commit, sqlite_file
+from swiftclaw_local.storage.group_commit import GroupCommit
+from swiftclaw_local.storage.sqlite import SqliteStore
+from swiftclaw_local.storage.sqlite_file import Checkpoints
+from swiftclaw_local.storage.states import State
+from tests.storage.laps import leased
+from tests.storage.values import NOW, event, succeeded, webhook
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "swiftclaw.db"
+
+
+@pytest.fixture
+async def store(path: Path) -> Any:
+    opened = SqliteStore(path, ids=IdFactory(), durability="off", key=bytes(32))
+    await opened.open()
+    await opened.add_webhook(webhook(), secret="s")
+    yield opened
+    await opened.close()
+
+
+def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def allow_pages(store: SqliteStore, *, more: int) -> None:
+    """Let the database grow by so many pages, as a disk with that much left would."""
+    connection = store._running.connection
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages + more}")
+
+
+async def test_a_full_disk_is_said_and_what_was_acknowledged_is_there(store: SqliteStore, path: Path) -> None:
+    allow_pages(store, more=30)
+    acknowledged = set()
+    for start in range(0, 40, 8):
+        batch = [event(number, body=b"x" * 9000) for number in range(start, start + 8)]
+        results = await asyncio.gather(*(store.add_event(e, now=NOW) for e in batch), return_exceptions=True)
+        for one, result in zip(batch, results, strict=True):
+            if isinstance(result, BaseException):
+                assert isinstance(result, StorageFull)
+            else:
+                acknowledged.add(one.id)
+    assert 0 < len(acknowledged) < 40
+    assert {id for (id,) in rows(path, "SELECT id FROM event")} == acknowledged
+    assert {id for (id,) in rows(path, "SELECT event_id FROM delivery")} == acknowledged
+    assert len((await store.reads().events(limit=100)).rows) == len(acknowledged)
+
+
+async def test_a_result_that_a_full_disk_refused_is_written_when_there_is_space_again(store: SqliteStore) -> None:
+    claim = await leased(store, of=event(body=b"x" * 3000))
+    allow_pages(store, more=0)
+    with pytest.raises(StorageFull):
+        await asyncio.gather(*(store.add_event(event(number, body=b"x" * 3000), now=NOW) for number in range(2, 50)))
+    allow_pages(store, more=1000)
+    assert (await store.record(succeeded(claim))).state is State.SUCCEEDED
+    await store.add_event(event(99), now=NOW)
+
+
+@pytest.fixture
+def locked(path: Path) -> Iterator[sqlite3.Connection]:
+    """Another connection, to hold the write lock with."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        yield other
+
+
+async def test_a_lock_held_by_another_is_waited_for_without_blocking(
+    store: SqliteStore, locked: sqlite3.Connection, path: Path
+) -> None:
+    locked.execute("BEGIN IMMEDIATE")
+    first = asyncio.create_task(store.add_event(event(1), now=NOW))
+    await asyncio.sleep(0.01)  # looks and finds it locked; the loop goes on meanwhile
+    second = asyncio.create_task(store.add_event(event(2), now=NOW))
+    assert not first.done()
+    locked.execute("ROLLBACK")
+    await asyncio.gather(first, second)
+    assert rows(path, "SELECT count(*) FROM event") == [(2,)]
+
+
+async def test_a_lock_held_too_long_is_said_and_nothing_is_written(
+    store: SqliteStore, locked: sqlite3.Connection, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "_LOCKED_LOOKS", 2)
+    locked.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageUnavailable, match="database is locked"):
+        await store.add_event(event(1), now=NOW)
+    locked.execute("ROLLBACK")
+    assert rows(path, "SELECT count(*) FROM event") == [(0,)]
+    assert not (await store.add_event(event(1), now=NOW)).known
+
+
+async def test_a_read_sees_one_moment_from_its_first_statement_to_its_last(store: SqliteStore, path: Path) -> None:
+    def ask(connection: Any) -> list[int]:
+        seen = []
+        for _ in range(2):
+            seen.append(connection.exec_driver_sql("SELECT count(*) FROM counter").scalar_one())
+            with closing(sqlite3.connect(path)) as other, other:
+                other.execute("INSERT INTO counter VALUES (?, 1)", (f"extra-{seen}",))
+        return seen
+
+    assert await store.reads()._read(ask) == [2, 2]
+    assert await store.reads()._read(ask) == [4, 4]
+
+
+async def test_a_read_cannot_write(store: SqliteStore) -> None:
+    with pytest.raises(StorageUnavailable):
+        await store.reads()._read(lambda connection: connection.exec_driver_sql("DELETE FROM counter"))
+
+
+async def test_those_who_remember_are_told_of_every_rollback() -> None:
+    told: list[str] = []
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        writer = GroupCommit(
+            connection,
+            held_up=lambda: False,
+            committed=lambda: told.append("committed"),
+            rolled_back=lambda: told.append("rolled back"),
+        )
+        await writer.run(lambda connection: connection.execute("CREATE TABLE t (x)") and None)
+        with pytest.raises(ZeroDivisionError):
+            await writer.run(lambda _: 1 // 0)
+    assert told == ["committed", "rolled back", "rolled back"]  # with its group, and by itself
+
+
+async def test_the_log_stays_short_although_the_writer_never_pauses(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_file, "CHECKPOINT_S", 0.005)
+    monkeypatch.setattr(sqlite_file, "LONG_LOG_PAGES", 250)  # 1 MB
+    store = SqliteStore(path, ids=IdFactory(), durability="off", key=bytes(32))
+    await store.open()
+    numbers = iter(range(2500))  # 50 MB in all
+
+    async def add_one_after_the_other() -> None:
+        for number in numbers:
+            await store.add_event(event(number, body=b"x" * 20_000), now=NOW)
+
+    await asyncio.gather(*(add_one_after_the_other() for _ in range(20)))
+    assert path.with_name(f"{path.name}-wal").stat().st_size < 20_000_000
+    await store.close()
+
+
+def test_the_checkpoints_thread_ends(path: Path) -> None:
+    checkpoints = Checkpoints(path)
+    checkpoints.start()
+    checkpoints.stop()
+    assert "checkpoints" not in {thread.name for thread in threading.enumerate()}
