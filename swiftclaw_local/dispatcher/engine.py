@@ -185,7 +185,8 @@ class Engine:
         full = self.full()
         self._more_in_store = bool(full) or claimed == room
         due_at = await self._store.next_due_at(except_webhooks=full)
-        if due_at is not None and due_at <= now and not claimed:
+        # with attempts in flight, a lane that was full at the claim may have room by now: the next step takes from it
+        if due_at is not None and due_at <= now and not claimed and not self._attempts:
             raise EngineStuck(f"A delivery is due since {due_at.isoformat()} and cannot be claimed.")
         self._alarm.set(due_at)
         if not (self._attempts or self._awake.is_set() or (due_at is not None and due_at <= now)):
