@@ -37,8 +37,8 @@ from swiftclaw_local.storage.records import (
     AlertEvent,
     Attempt,
     CauseGroup,
-    Claim,
     Delivery,
+    NewDelivery,
     StatsPoint,
     StoredEvent,
     Webhook,
@@ -162,27 +162,27 @@ def _retries_done(delivery: Delivery) -> int:
     return max(0, delivery.retries_used - 1)
 
 
-def claimed_delivery(claim: Claim, *, now: datetime) -> Delivery:
-    """Return the delivery of a claim that was just made with its event, without asking the store."""
+def fresh_delivery(new: NewDelivery, event: StoredEvent) -> Delivery:
+    """Return a delivery as it was just made with its event, without asking the store."""
     return Delivery(
-        id=claim.delivery_id,
-        event_id=claim.event_id,
-        event_type=claim.event_type,
-        agent=claim.agent,
-        webhook_id=claim.webhook_id,
-        webhook_url=claim.url,
-        webhook_enabled=True,
-        state=State.IN_FLIGHT,
-        trigger=claim.trigger,
-        scheduled=claim.scheduled,
+        id=new.id,
+        event_id=event.id,
+        event_type=event.type,
+        agent=new.agent,
+        webhook_id=new.webhook_id,
+        webhook_url=new.url,
+        webhook_enabled=new.enabled,
+        state=State.IN_FLIGHT if new.leased else State.PENDING,
+        trigger="event",
+        scheduled=new.scheduled,
         replay_of=None,
         attempts=0,
         retries_used=0,
-        created_at=now,
-        due_at=claim.due_at,
+        created_at=new.created_at,
+        due_at=new.due_at,
         ended_at=None,
         reason=None,
-        body_size=len(claim.body),
+        body_size=len(event.body),
         last_attempt_at=None,
         last_status=None,
         last_error_class=None,

@@ -14,7 +14,7 @@ from typing import Any, Final
 from swiftclaw_local.errors import EventIdTaken, UnknownWebhook
 from swiftclaw_local.ids import IdFactory
 from swiftclaw_local.storage import statements as sql
-from swiftclaw_local.storage.records import Accepted, Claim, StoredEvent, Trigger
+from swiftclaw_local.storage.records import Accepted, Claim, NewDelivery, StoredEvent, Trigger
 from swiftclaw_local.storage.statements import all_or_none, to_text
 from swiftclaw_local.storage.states import State
 from swiftclaw_local.storage.subscribers import Subscriber, Subscribers
@@ -114,14 +114,14 @@ class Adding:
         self, owed: _Owed, webhooks: list[tuple[Subscriber, bool]], deliveries: list[tuple[Any, ...]]
     ) -> Accepted:
         """Put one delivery's row per (webhook, whether it is leased at once) with the others."""
-        ids, claims = [], []
+        claims, new = [], []
         for webhook, leased in webhooks:
             delivery_id = self._ids.new("dlv", owed.now)
-            ids.append(delivery_id)
+            new.append(_new(delivery_id, owed, webhook, leased=leased))
             deliveries.append(_delivery_row(delivery_id, owed, webhook, leased=leased))
             if leased:
                 claims.append(self._claim(delivery_id, owed, webhook))
-        return Accepted(owed.event, tuple(ids), tuple(claims))
+        return Accepted(owed.event, tuple(one.id for one in new), tuple(claims), tuple(new))
 
     def _claim(self, delivery_id: str, owed: _Owed, webhook: Subscriber) -> Claim:
         return Claim(
@@ -140,6 +140,20 @@ class Adding:
             retries_used=0,
             due_at=owed.due_at,
         )
+
+
+def _new(delivery_id: str, owed: _Owed, webhook: Subscriber, *, leased: bool) -> NewDelivery:
+    return NewDelivery(
+        id=delivery_id,
+        webhook_id=webhook.id,
+        agent=webhook.agent,
+        url=webhook.url,
+        enabled=webhook.enabled,
+        leased=leased,
+        scheduled=owed.scheduled,
+        created_at=owed.now,
+        due_at=owed.due_at,
+    )
 
 
 def _owed(event: StoredEvent, *, now: datetime, due_at: datetime, trigger: Trigger, scheduled: bool) -> _Owed:

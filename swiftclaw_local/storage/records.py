@@ -129,12 +129,31 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A delivery as it was just made, and the webhook it is owed to; `leased` when its claim is beside it."""
+
+    id: str
+    webhook_id: str
+    agent: str
+    url: str
+    enabled: bool
+    leased: bool
+    scheduled: bool
+    created_at: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
-    """What adding an event made. `claims` are those of its deliveries that were leased at once; `known` when the same event was there already."""
+    """What adding an event made. `claims` are those of its deliveries that were leased at once.
+
+    `known` when the same event was there already; then there are no `new` deliveries.
+    """
 
     event: StoredEvent
     delivery_ids: tuple[str, ...]
     claims: tuple[Claim, ...] = ()
+    new: tuple[NewDelivery, ...] = ()
     known: bool = False
 
 

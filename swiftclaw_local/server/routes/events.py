@@ -28,7 +28,7 @@ from swiftclaw_local.server.bodies import DeploymentCreate, EventCreate, RunCrea
 from swiftclaw_local.server.detail import listed, wait_for, whole_delivery
 from swiftclaw_local.server.models import DeliveryOut, EmittedSequence, EventOut, EventWithDeliveries, ListOut
 from swiftclaw_local.server.queries import EmitQuery, EventsQuery, moment, wait_seconds
-from swiftclaw_local.server.shapes import claimed_delivery, event_out
+from swiftclaw_local.server.shapes import event_out, fresh_delivery
 from swiftclaw_local.storage.records import Accepted
 
 _WRITES: Final = (ServerStopping, StorageUnavailable, StorageFull)
@@ -103,11 +103,10 @@ async def _sequence(platform: Platform, accepted: list[Accepted]) -> EmittedSequ
 
 
 async def _deliveries(platform: Platform, accepted: Accepted) -> list[DeliveryOut]:
-    """Return the deliveries just made; those handed to the engine are known without asking the store."""
-    if len(accepted.claims) == len(accepted.delivery_ids):
-        now = platform.clock.now()
-        return listed(platform, [claimed_delivery(claim, now=now) for claim in accepted.claims])
-    return listed(platform, await platform.reads.deliveries_of_event(accepted.event.id))
+    """Return the deliveries just made; only those of an event that was there already are read."""
+    if accepted.known:
+        return listed(platform, await platform.reads.deliveries_of_event(accepted.event.id))
+    return listed(platform, [fresh_delivery(new, accepted.event) for new in accepted.new])
 
 
 def _emitted(accepted: Accepted, deliveries: list[DeliveryOut]) -> bytes:
