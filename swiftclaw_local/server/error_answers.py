@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from swiftclaw_local import logs
-from swiftclaw_local.errors import BodyTooLarge, InvalidInput, MethodNotAllowed, SwiftclawError, UnknownRoute
+from swiftclaw_local.errors import InvalidInput, MethodNotAllowed, SwiftclawError, UnknownRoute
 from swiftclaw_local.logs import Log
 from swiftclaw_local.server.adapter import JSON, SAFE_HEADERS
 
@@ -63,8 +63,6 @@ def _http_answer(request: web.Request, error: web.HTTPException) -> web.Response
             answer = error_answer(MethodNotAllowed(f"{request.path[:200]} takes {allowed}, not {request.method[:20]}."))
             answer.headers["Allow"] = allowed
             return answer
-        case web.HTTPRequestEntityTooLarge():
-            return error_answer(BodyTooLarge())
         case _:
             answer = error_answer(InvalidInput(error.reason))
             answer.set_status(error.status)
