@@ -16,6 +16,15 @@ _FIRST_DUE_IN: Final = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest ids; what is added later has greater ones."""
+
+    event: str
+    delivery: str
+    attempt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """How many rows there are."""
 
@@ -24,15 +33,22 @@ class Rows:
     attempts: int
 
 
-def count_rows(db: Path) -> Rows:
-    """Count the events, the succeeded or dead deliveries, and the attempts, through a connection of our own."""
+def newest(db: Path) -> Newest:
+    """Return the newest ids; empty texts where there are none."""
+    queries = ("SELECT max(id) FROM event", "SELECT max(id) FROM delivery", "SELECT max(id) FROM attempt")
+    with closing(sqlite3.connect(f"{db.as_uri()}?mode=ro", uri=True)) as connection:
+        return Newest(*(connection.execute(query).fetchone()[0] or "" for query in queries))
+
+
+def added_since(db: Path, before: Newest) -> Rows:
+    """Count what was added: the events, the deliveries that have ended, and the attempts, through a connection of our own."""
     queries = (
-        "SELECT count(*) FROM event",
-        "SELECT count(*) FROM delivery WHERE ended_at IS NOT NULL",
-        "SELECT count(*) FROM attempt",
+        ("SELECT count(*) FROM event WHERE id > ?", before.event),
+        ("SELECT count(*) FROM delivery WHERE id > ? AND ended_at IS NOT NULL", before.delivery),
+        ("SELECT count(*) FROM attempt WHERE id > ?", before.attempt),
     )
     with closing(sqlite3.connect(f"{db.as_uri()}?mode=ro", uri=True)) as connection:
-        return Rows(*(connection.execute(query).fetchone()[0] for query in queries))
+        return Rows(*(connection.execute(query, (id,)).fetchone()[0] for query, id in queries))
 
 
 def add_pending_retries(db: Path, count: int) -> None:

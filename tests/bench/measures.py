@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.bench.child import Child, ChildFailed
-from tests.bench.database import Rows, add_pending_retries, count_rows
+from tests.bench.database import Newest, add_pending_retries, added_since, newest
 from tests.bench.machine import Cores
 from tests.bench.receiver import Receiver, lean_receiver
 from tests.bench.report import Figure, Goal, Ledger, compared, percentile, spread
@@ -76,20 +76,15 @@ class Bench:
 
     def balanced(self, engine: Child, db: Path, what: str, count: int, *, attempts_each: int = 1) -> dict[str, Any]:
         """Run a round of an engine and return what it measured. Raises: LedgerUnbalanced."""
-        rows, requests = count_rows(db), self.receiver.requests()
+        before, requests = newest(db), self.receiver.requests()
         measured = engine.round(what=what, count=count)
-        self.check_ledger(db, rows, requests, emitted=count, attempts_each=attempts_each)
+        self.check_ledger(db, before, requests, emitted=count, attempts_each=attempts_each)
         return measured
 
-    def check_ledger(self, db: Path, rows: Rows, requests: int, *, emitted: int, attempts_each: int = 1) -> None:
-        """Check what was added since these counts were taken. Raises: LedgerUnbalanced."""
-        now = count_rows(db)
-        ledger = Ledger(
-            events=now.events - rows.events,
-            deliveries=now.deliveries - rows.deliveries,
-            attempts=now.attempts - rows.attempts,
-            requests=self.receiver.requests() - requests,
-        )
+    def check_ledger(self, db: Path, before: Newest, requests: int, *, emitted: int, attempts_each: int = 1) -> None:
+        """Check what was added to the database, and to the receiver's `requests`, since. Raises: LedgerUnbalanced."""
+        rows = added_since(db, before)
+        ledger = Ledger(rows.events, rows.deliveries, rows.attempts, self.receiver.requests() - requests)
         ledger.check(emitted=emitted, attempts_each=attempts_each)
 
 
@@ -270,12 +265,12 @@ MEASURES: Final[dict[str, Measure]] = {
 
 def _emit_and_deliver(bench: Bench, caller: Child, db: Path, count: int) -> dict[str, Any]:
     """Emit so many events through the API and wait until all are delivered; return what the caller measured, and both together."""
-    rows, requests = count_rows(db), bench.receiver.requests()
+    before, requests = newest(db), bench.receiver.requests()
     started = time.perf_counter()
     emitted = caller.round(count=count)
-    _wait_attempts(db, rows.attempts + count)
+    _wait_attempts(db, before, count)
     seconds = time.perf_counter() - started
-    bench.check_ledger(db, rows, requests, emitted=count)
+    bench.check_ledger(db, before, requests, emitted=count)
     return emitted | {"delivered_per_second": count / seconds}
 
 
@@ -288,9 +283,9 @@ def _commands(arguments: list[str], bench: Bench, folder: Path) -> list[float]:
     return [command_seconds(arguments, folder=folder) for _ in bench.rounds()]
 
 
-def _wait_attempts(db: Path, wanted: int) -> None:
+def _wait_attempts(db: Path, before: Newest, wanted: int) -> None:
     deadline = time.monotonic() + _LONGEST_SETTLE_S
-    while count_rows(db).attempts < wanted:
+    while added_since(db, before).attempts < wanted:
         if time.monotonic() > deadline:
             raise ChildFailed(f"The server did not deliver all events within {_LONGEST_SETTLE_S:g} s.")
         time.sleep(0.05)
