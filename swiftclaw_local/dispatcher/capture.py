@@ -60,7 +60,7 @@ async def _read(response: aiohttp.ClientResponse, *, most_bytes: int, most_s: fl
                 await asyncio.sleep(0)  # a body in a million pieces must let others have their turn
     except TimeoutError:
         truncated = "time"
-    except (aiohttp.ClientError, OSError):
+    except Exception:  # aiohttp has many (a RuntimeError among them), and none may cost the answer its verdict
         # What came before the end is still in the buffer, and no public call gives it out after an exception.
         body += content._read_nowait(-1)
         truncated = "early_close"

@@ -28,7 +28,6 @@ _HEAD_END: Final = b"\r\n\r\n"
 _BEGINNING: Final = b"HTTP/1."
 _TLS_RECORD: Final = (b"\x15\x03", b"\x16\x03")  # alert, handshake
 _SHOWN: Final = 16
-_PIECE: Final = 16384
 # An answer that has not ended its headers by then never will.
 LONGEST_HEAD: Final = 262144
 MOST_INTERIM: Final = 100
@@ -101,6 +100,11 @@ class Wire(ResponseHandler):
         # The beginning of a second answer, glued to the first, has gone into the parser without a trace outside of it.
         return self._answer is not None and self._answer.is_amid_answer()
 
+    def break_body(self, error: HttpProcessingError) -> None:
+        """End the body that is being read: what came is not its rest."""
+        if self._payload is not None and not self._payload.is_eof():
+            self._payload.set_exception(aiohttp.ClientPayloadError(error.message))
+
     def stop_reading(self) -> None:
         """Read no more of an answer; only the connection's end is left to it."""
         self._pause_transport_reading()
@@ -151,37 +155,7 @@ class AnswerParser:
     def feed_data(self, data: bytes) -> tuple[Any, bool, bytes]:
         """Parse what came; interim answers (100, 103) are dropped. Raises: HttpProcessingError."""
         if self._seen is None:
-            return self._inner.feed_data(data)
-        if len(data) <= _PIECE:
-            return self._feed_head(data)
-        # A flood of interim answers in one read would block the event loop for as long as it takes to parse.
-        for start in range(0, len(data), _PIECE):
-            messages, upgraded, tail = self._feed_head(data[start : start + _PIECE])
-            if messages:
-                self._feed_rest(messages, tail + data[start + _PIECE :])
-                return messages, upgraded, b""
-            if self._interim_count > MOST_INTERIM:
-                break
-        return (), False, b""
-
-    def feed_eof(self) -> Any:
-        """Take note that the receiver ended the connection."""
-        return self._inner.feed_eof()
-
-    def is_amid_answer(self) -> bool:
-        """Return whether part of another answer has been parsed; the parser is of no further use."""
-        try:
-            return self._inner.feed_eof() is not None
-        except Exception:  # whatever it stumbles over, it is not the clean end of an answer
-            return True
-
-    def pause_reading(self) -> None:
-        """Stop parsing until fed again."""
-        self._inner.pause_reading()
-
-    def _feed_head(self, data: bytes) -> tuple[Any, bool, bytes]:
-        """Parse bytes before which no final answer has come."""
-        assert self._seen is not None
+            return self._feed_body(data)
         if self._interim_count > MOST_INTERIM:
             self._wire.stop_reading()  # until the time is up
             return (), False, b""
@@ -205,28 +179,43 @@ class AnswerParser:
         self._interim_count += len(messages) - len(final)
         return final, upgraded, tail
 
+    def feed_eof(self) -> Any:
+        """Take note that the receiver ended the connection."""
+        return self._inner.feed_eof()
+
+    def is_amid_answer(self) -> bool:
+        """Return whether part of another answer has been parsed; the parser is of no further use."""
+        try:
+            return self._inner.feed_eof() is not None
+        except Exception:  # whatever it stumbles over, it is not the clean end of an answer
+            return True
+
+    def pause_reading(self) -> None:
+        """Stop parsing until fed again."""
+        self._inner.pause_reading()
+
+    def _feed_body(self, data: bytes) -> tuple[Any, bool, bytes]:
+        try:
+            return self._inner.feed_data(data)
+        except HttpProcessingError as error:
+            # aiohttp tells nobody who reads the body already, and he would wait for the rest.
+            self._wire.break_body(error)
+            raise
+
     def _feed_again(self, seen: bytes) -> tuple[Any, bool, bytes]:
         """Parse bytes in which an error was found again, head by head, for a complete answer before the error."""
         self._inner = new_parser(self._wire, self._loop, self._params)
         messages: list[Any] = []
-        while not (messages and is_final(messages[-1][0].code)):
+        while seen and not (messages and is_final(messages[-1][0].code)):
             head, end, seen = seen.partition(_HEAD_END)
             messages += self._inner.feed_data(head + end)[0]
-        self._feed_rest(messages, seen)
-        self._wire.force_close()
-        return messages, False, b""
-
-    def _feed_rest(self, messages: list[Any], rest: bytes) -> None:
-        """Parse what came after a head in the same read. Raises: HttpProcessingError when the answer's own body is broken."""
         try:
-            more, _, _ = self._inner.feed_data(rest)
+            self._inner.feed_data(seen)
         except HttpProcessingError:
             if not messages[-1][1].is_eof():
                 raise
-            self._wire.force_close()
-        else:
-            if more:
-                self._wire.force_close()
+        self._wire.force_close()
+        return messages, False, b""
 
 
 def check_beginning(answer: bytes) -> None:

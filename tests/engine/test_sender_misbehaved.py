@@ -187,25 +187,83 @@ async def test_a_thousand_events_to_a_receiver_that_promises_keep_alive_and_clos
     assert len(receiver.requests) == 1000
 
 
+async def test_after_a_stale_connection_none_to_that_receiver_is_kept_for_a_while(sender: Sender) -> None:
+    async def twice(stream: Stream) -> None:
+        await stream.request()
+        await stream.answer(OK)
+        await stream.request()  # and closes without an answer
+
+    async with raw_receiver(twice) as receiver:
+        causes = [cause_of((await post(sender, receiver.url)).outcome) for _ in range(6)]
+    assert [isinstance(cause, Answered) for cause in causes] == [True, False, True, True, True, True]
+    assert causes[1] is Cause.STALE_CONNECTION
+    assert receiver.connections == 5
+
+
+async def test_what_came_while_the_event_loop_was_busy_is_noticed_before_the_connection_is_used(sender: Sender) -> None:
+    """A commit holds the loop for milliseconds, and the next request is written before anything is read again."""
+    unasked = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def babble() -> None:
+        with listener.accept()[0] as first:
+            first.recv(65_536)
+            first.sendall(OK)
+            answered.wait(5)
+            first.sendall(b"HTTP/1.1 500 Unasked\r\nContent-Length: 0\r\n\r\n")
+            unasked.set()
+            with listener.accept()[0] as second:
+                second.recv(65_536)
+                second.sendall(OK)
+                second.recv(1)
+
+    answered = threading.Event()
+    thread = threading.Thread(target=babble)
+    thread.start()
+    with listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/hook"
+        await post(sender, url)
+        answered.set()
+        unasked.wait(5)  # here the event loop stands still
+        outcome = (await post(sender, url)).outcome
+        await sender.close()
+        await asyncio.to_thread(thread.join, 5)
+    assert outcome == Answered(200, b"Content-Length: 2\r\n", b"{}", 2)
+
+
+async def test_chunks_that_break_after_the_verdict_do_not_change_it_and_are_not_waited_for(sender: Sender) -> None:
+    async def broken(stream: Stream) -> None:
+        await stream.request()
+        await stream.answer(CHUNKED + b"2\r\nok\r\n")
+        await asyncio.sleep(0.02)
+        await stream.answer(b"garbage\r\n")
+        await stream.reader.read()
+
+    async with raw_receiver(broken) as receiver, asyncio.timeout(BUDGET_S / 4):
+        outcome = (await post(sender, receiver.url)).outcome
+    assert outcome == Answered(200, b"Transfer-Encoding: chunked\r\n", b"ok", None, "early_close")
+
+
 # --- a request that is not read ----------------------------------------------------------------------------------
 
 
 async def test_a_receiver_that_never_reads_a_large_body_times_out_and_is_let_go(sender: Sender) -> None:
-    seen = asyncio.Event()
+    seen, sizes = asyncio.Event(), [0]
 
     async def deaf(stream: Stream) -> None:
         stream.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a transport that reads
         await asyncio.sleep(BUDGET_S * 1.5)
         stream.writer.transport.resume_reading()  # type: ignore[attr-defined]
-        while await stream.reader.read(65_536):
-            pass
+        while data := await stream.reader.read(65_536):
+            sizes.append(len(data))
         seen.set()
 
     async with raw_receiver(deaf) as receiver:
         outcome = (await post(sender, receiver.url, b"x" * 8_000_000)).outcome
         assert cause_of(outcome) is Cause.TIMEOUT
         async with asyncio.timeout(5):
-            await seen.wait()  # the connection's end: it was not left open to be read to its end later
+            await seen.wait()
+    assert sum(sizes) < 8_000_000  # the connection was ended, not left open to be read to its end later
 
 
 async def test_an_answer_before_the_body_was_read_counts_and_its_connection_is_not_used_again(sender: Sender) -> None:
