@@ -23,9 +23,10 @@ Work = Callable[[sqlite3.Connection], T]
 Bulk = Callable[[sqlite3.Connection, list[I]], Sequence[T | SwiftclawError]]
 _Entry = tuple[Bulk[Any, Any], Any, asyncio.Future[Any]]
 
-# A group that follows another waits for company while more keeps coming, but not longer than this, nor beyond this size.
-# Waiting by a timer instead left the processor idle with everything there already.
-LONGEST_WAIT_S: Final = 0.002
+# A group that follows another waits for company while every turn of the loop brings more, but not for more turns than
+# this (some 2 ms of a busy loop), nor beyond this size. Waiting by a timer instead left the processor idle with
+# everything there already.
+MOST_TURNS: Final = 32
 LARGEST_GROUP: Final = 256
 # When held up, or somebody else holds the write lock: look again so often, and give up on the lock after so many looks (5 s).
 _LOCKED_WAIT_S: Final = 0.002
@@ -68,7 +69,7 @@ class GroupCommit:
         future: asyncio.Future[T] = loop.create_future()
         self._queue.append((bulk, item, future))
         if self._due is None:
-            self._due = loop.call_soon(self._wait, 0, loop.time() + LONGEST_WAIT_S)
+            self._due = loop.call_soon(self._wait, 0, MOST_TURNS)
         return future
 
     def flush(self) -> None:
@@ -77,13 +78,13 @@ class GroupCommit:
             self._due.cancel()
             self._flush()
 
-    def _wait(self, seen: int, until: float) -> None:
+    def _wait(self, seen: int, turns: int) -> None:
         """Wait on while a group follows another and every turn of the loop brings more company; else write."""
         loop, waiting = asyncio.get_running_loop(), len(self._queue)
-        if self._busy and seen < waiting < LARGEST_GROUP and loop.time() < until:
-            self._due = loop.call_soon(self._wait, waiting, until)
+        if self._busy and seen < waiting < LARGEST_GROUP and turns > 0:
+            self._due = loop.call_soon(self._wait, waiting, turns - 1)
         elif self._held_up():
-            self._due = loop.call_later(_LOCKED_WAIT_S, self._wait, waiting, until)
+            self._due = loop.call_later(_LOCKED_WAIT_S, self._wait, waiting, 0)
         else:
             self._flush()
 
