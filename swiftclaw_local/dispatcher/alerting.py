@@ -109,7 +109,11 @@ class AlertJudge:
             "threshold": alert.threshold,
             "at": int(change.at.timestamp()),
         }
-        exchange = await self._sender.post(notice_request(alert.notify_url, json.dumps(body).encode()))
+        try:
+            exchange = await self._sender.post(notice_request(alert.notify_url, json.dumps(body).encode()))
+        except Exception:  # a defect of the sender; the alert is in the log and in the history all the same
+            self._log.exception(logs.STEP_FAILED, step="notify", alert_id=alert.id)
+            return
         outcome = exchange.outcome
         answer = {"status": outcome.status} if isinstance(outcome, Answered) else {"error": outcome.cause.value}
         self._log.info(logs.ALERT_NOTIFIED, alert_id=alert.id, state=change.state, **answer)

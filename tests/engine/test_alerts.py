@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
+import structlog
 
 from swiftclaw_local.errors import InvalidInput
 from swiftclaw_local.platform import Platform
@@ -94,6 +95,22 @@ async def test_whoever_asked_is_told_and_that_post_is_not_counted(
     told = next(sent for sent in receiver.received if sent.url == notify)
     assert json.loads(told.body)["state"] == "firing"
     assert await platform.alerts.count(alert) == 1
+
+
+async def test_a_notice_that_cannot_be_sent_leaves_the_alert_firing(
+    platform: Platform, receiver: ScriptedReceiver
+) -> None:
+    await platform.webhooks.create("my-agent", url=URL)
+    notify = "http://127.0.0.1:9/notify"
+    await platform.alerts.create("my-agent", metric="webhook-failures", threshold=1, window=HOUR, notify_url=notify)
+    receiver.respond(400, "crash")
+    accepted = await platform.events.emit("my-agent", type="agent.failed")
+    await platform.deliveries.wait_settled(list(accepted.delivery_ids), timeout_s=5)
+    with structlog.testing.capture_logs() as lines:
+        await receiver.arrived(2)
+        await platform.stop()
+    assert [line["step"] for line in lines if line["event"] == "step.failed"] == ["notify"]
+    assert not [line for line in lines if line["event"] == "alert.notified"]
 
 
 async def test_failures_from_before_the_alert_count_at_once(platform: Platform, receiver: ScriptedReceiver) -> None:
