@@ -11,6 +11,8 @@ import uvloop
 from aiohttp import ClientResponse
 from aioresponses import aioresponses
 
+from tests.postgres_server import PostgresServer, running_server
+
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
 BOTH_LOOPS: Final = "test_sender"
 
@@ -41,3 +43,10 @@ def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
     monkeypatch.setattr("aioresponses.core.ClientResponse", MockedResponse)
     with aioresponses() as mock:
         yield mock
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL, started when the first test asks for it. Missing binaries are a failure, never a skip."""
+    with running_server() as server:
+        yield server

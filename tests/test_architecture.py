@@ -51,6 +51,7 @@ THIRD_PARTIES: Final[dict[str, tuple[str, ...]]] = {
     "cryptography": ("storage/secretbox.py",),
     "multidict": ("dispatcher/wire.py",),  # aiohttp's own type of headers
     "prometheus_client": ("server/",),
+    "psycopg": ("storage/",),
     "pydantic": ("server/",),
     "pydantic_core": ("server/",),
     "sqlalchemy": ("storage/",),
