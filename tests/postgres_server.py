@@ -141,10 +141,14 @@ class PostgresServer:
         return all(path.stat().st_mode & 0o001 for path in (binaries, *binaries.parents))
 
     def _copied(self, binaries: Path) -> Path:
-        """Copy the whole installation to where the server's user can read it."""
-        copy = self.folder / "postgresql"
-        shutil.copytree(binaries.parent, copy, symlinks=True)
-        return copy / binaries.name
+        """Copy the installation, and the libraries that the package keeps beside itself, to where the user can read them."""
+        package = binaries.parents[1]
+        copy = self.folder / "copied" / package.name
+        shutil.copytree(binaries.parent, copy / binaries.parent.name, symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, copy.with_name(libraries.name))
+        return copy / binaries.parent.name / binaries.name
 
 
 @contextlib.contextmanager

@@ -36,12 +36,15 @@ def test_a_killed_server_has_what_was_committed_when_it_runs_again() -> None:
 
 def test_the_server_runs_wherever_its_binaries_lie(postgres: PostgresServer, tmp_path: Path) -> None:
     """Root's server runs as nobody, who cannot reach them here: they are copied."""
-    hidden = tmp_path / "hidden"
-    hidden.mkdir(mode=0o700)
-    shutil.copytree(find_binaries().parent, hidden / "postgresql", symlinks=True)
+    binaries = find_binaries()
+    package = tmp_path / "hidden" / binaries.parents[1].name
+    package.parent.mkdir(mode=0o700)
+    shutil.copytree(binaries.parent, package / "pginstall", symlinks=True)
+    libraries = binaries.parents[1].with_name(f"{package.name}.libs")
+    shutil.copytree(libraries, package.with_name(libraries.name))
     folder = postgres.folder / "second"
     folder.mkdir()
-    server = PostgresServer(folder, binaries=hidden / "postgresql" / "bin")
+    server = PostgresServer(folder, binaries=package / "pginstall" / "bin")
     server.start()
     server.kill()
-    assert (folder / "postgresql" / "bin" / "postgres").exists() == (os.geteuid() == 0)
+    assert (folder / "copied").exists() == (os.geteuid() == 0)
