@@ -86,6 +86,17 @@ class AddressPolicy:
             case Egress.ANY:
                 return True
 
+    def note(self, host: str) -> str | None:
+        """Return in a few words what is known without DNS of sending to a host; None when nothing speaks against it."""
+        if self.may_send_to_name(host):
+            return None
+        address = read_address(host)
+        if address is not None and place_of(address).kind is Kind.NEVER:
+            return "nothing is ever sent to this address"
+        if self._egress is Egress.PUBLIC:
+            return "not a public host: sends are blocked by --egress public"
+        return "public host: sends are blocked, see --allow-host"
+
     def judge(self, host: str, address: str, port: int) -> Cause | None:
         """Return why nothing may be sent to this connected IP address, None when it may; `host` is as it stands in the URL."""
         ip = read_address(address)

@@ -168,8 +168,7 @@ class Webhooks:
 
     def url_note(self, url: str) -> str | None:
         """Return what to know before anything is sent to this URL; None when it will simply be sent to."""
-        host = urlsplit(url).hostname or ""
-        return None if self._addresses.may_send_to_name(host) else "public host: sends are blocked, see --allow-host"
+        return self._addresses.note(urlsplit(url).hostname or "")
 
     async def _unknown_agent(self, agent: str) -> UnknownAgent:
         agents = await self._reads.agents()

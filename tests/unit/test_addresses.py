@@ -351,3 +351,18 @@ def test_what_a_refusal_tells_to_allow_does_allow_it(egress: str, address: str) 
     assert cause is not None
     pattern = policy.refusal(cause, host="yourapp.com", address=address).rpartition(" ")[2]
     assert judge(address, egress=egress, allow=(pattern,)) is None
+
+
+@pytest.mark.parametrize(
+    ("egress", "host", "note"),
+    [
+        ("local", "localhost", None),
+        ("local", "yourapp.com", "public host: sends are blocked, see --allow-host"),
+        ("local", "169.254.169.254", "nothing is ever sent to this address"),
+        ("public", "yourapp.com", None),
+        ("public", "10.0.0.1", "not a public host: sends are blocked by --egress public"),
+        ("any", "yourapp.com", None),
+    ],
+)
+def test_what_is_known_of_a_host_is_told_in_a_few_words(egress: str, host: str, note: str | None) -> None:
+    assert AddressPolicy(egress=egress).note(host) == note
