@@ -6,6 +6,7 @@ Event names are the constants here, of the form `noun.past_verb`; ids are keys; 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Any, Final
 
@@ -34,7 +35,7 @@ def set_up_logs(*, style: str = "auto", level: str = "info") -> None:
     """Send structlog's lines to stderr; `style` is auto, text or json, `level` debug, info, warning or error."""
     for_people = style == "text" or (style == "auto" and sys.stderr.isatty())
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=20)
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"), pad_event_to=20)
         if for_people
         else structlog.processors.JSONRenderer(ensure_ascii=True)
     )
