@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, union_all
 from sqlalchemy.engine import Connection
 
 from swiftclaw_local.storage.records import DeliveryFilter
@@ -18,6 +19,7 @@ _event: Final = METADATA.tables["event"]
 _delivery: Final = METADATA.tables["delivery"]
 
 CANDIDATES: Final = 5
+_UNRESOLVED: Final = (State.PENDING, State.IN_FLIGHT, State.DEAD)
 _LAST_CHARACTER: Final = "\U0010ffff"
 
 
@@ -65,6 +67,20 @@ def conditions(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
     return found
 
 
+def newest(wanted: DeliveryFilter, *, before: str | None, most: int) -> Any:
+    """Return the SELECT of the ids of the newest matching deliveries, older than `before`.
+
+    State by state, merged: each comes in order from the index of what has not succeeded, and reading ends with the last
+    row that is wanted. Asked for together, all of them would be read and sorted.
+    """
+    asked = wanted.states or (_UNRESOLVED if wanted.unresolved else None)
+    alone = asked is None or State.SUCCEEDED in asked
+    filters = [wanted] if alone or asked is None else [replace(wanted, states=(state,)) for state in asked]
+    older = [] if before is None else [_delivery.c.id < before]
+    parts = [select(_delivery.c.id).where(*conditions(each), *older) for each in filters]
+    return union_all(*parts).order_by(sqlalchemy.desc("id")).limit(most)
+
+
 def _unresolved() -> list[ColumnElement[bool]]:
     """No delivery of this event to this webhook succeeded (decision D23); tests and canceled ones do not count."""
     other = _delivery.alias("other")
@@ -73,7 +89,7 @@ def _unresolved() -> list[ColumnElement[bool]]:
         other.c.webhook_id == _delivery.c.webhook_id,
         other.c.state == State.SUCCEEDED.value,
     )
-    return [*states((State.PENDING, State.IN_FLIGHT, State.DEAD)), _delivery.c.trigger != "test", ~through]
+    return [*states(_UNRESOLVED), _delivery.c.trigger != "test", ~through]
 
 
 def _searched(text: str) -> ColumnElement[bool]:

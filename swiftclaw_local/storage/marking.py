@@ -148,8 +148,8 @@ class Marking:
         )
         counts = connection.execute(
             "SELECT (SELECT count(*) FROM webhook WHERE deleted_at IS NULL), (SELECT count(*) FROM delivery),"
-            " (SELECT count(*) FROM delivery d JOIN webhook w ON w.id = d.webhook_id AND w.enabled AND w.deleted_at IS NULL"
-            "  WHERE d.state = 'pending' AND d.due_at <= ?)",
+            " (SELECT count(*) FROM delivery WHERE state = 'pending' AND due_at <= ? AND webhook_id IN"
+            "  (SELECT id FROM webhook WHERE enabled AND deleted_at IS NULL))",  # a join would read all that is pending
             (to_text(now),),
         ).fetchone()
         return Opened(interrupted=len(cut_off), webhooks=counts[0], deliveries=counts[1], overdue=counts[2])

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import sqlalchemy
-from sqlalchemy import Engine, Row, and_, func, or_, select
+from sqlalchemy import Engine, Row, and_, func, literal_column, or_, select
 from sqlalchemy.engine import Connection
 
 from swiftclaw_local.errors import (
@@ -41,7 +41,6 @@ from swiftclaw_local.storage.records import (
     WebhookStats,
 )
 from swiftclaw_local.storage.rows import to_alert, to_attempt, to_delivery, to_event, to_webhook
-from swiftclaw_local.storage.states import State
 from swiftclaw_local.storage.tables import METADATA
 
 T = TypeVar("T")
@@ -185,11 +184,16 @@ class SqlReads:
 
     async def deliveries(self, wanted: DeliveryFilter, *, limit: int = 20, cursor: str | None = None) -> Page[Delivery]:
         """See `Reads.deliveries`."""
-        statement = filters.deliveries().where(*filters.conditions(wanted))
-        if cursor is not None:
-            statement = statement.where(_delivery.c.id < _checked(cursor))
-        rows = await self._rows(statement.order_by(_delivery.c.id.desc()).limit(limit + 1))
-        return _page([to_delivery(row) for row in rows], limit, key=lambda delivery: delivery.id)
+        before = None if cursor is None else _checked(cursor)
+        newest = filters.newest(wanted, before=before, most=limit + 1)
+
+        def ask(connection: Connection) -> list[Row[Any]]:
+            ids = [row.id for row in connection.execute(newest)]
+            found = filters.deliveries().where(_delivery.c.id.in_(ids)).order_by(_delivery.c.id.desc())
+            return list(connection.execute(found).all())
+
+        rows = [to_delivery(row) for row in await self._read(ask)]
+        return _page(rows, limit, key=lambda delivery: delivery.id)
 
     async def count_deliveries(self, wanted: DeliveryFilter) -> int:
         """See `Reads.count_deliveries`."""
@@ -281,7 +285,7 @@ class SqlReads:
     async def count_failures(self, agent: str, *, after: datetime, until: datetime) -> int:
         """See `Reads.count_failures`."""
         statement = select(func.count()).where(
-            _attempt.c.failed.is_(True),
+            _attempt.c.failed,
             _attempt.c.agent == agent,
             _attempt.c.ended_at > after,
             _attempt.c.ended_at <= until,
@@ -316,15 +320,12 @@ class SqlReads:
 
     async def stuck(self, *, now: datetime) -> int:
         """See `Reads.stuck`."""
-        overdue = (
-            select(func.count())
-            .select_from(_delivery.join(_webhook, _webhook.c.id == _delivery.c.webhook_id))
-            .where(
-                *filters.states((State.PENDING,)),
-                _delivery.c.due_at <= now - _STUCK_AFTER,
-                _webhook.c.enabled,
-                _webhook.c.deleted_at.is_(None),
-            )
+        # by webhook and by this one condition on the state, so that the index of due deliveries serves
+        live = select(_webhook.c.id).where(_webhook.c.enabled, _webhook.c.deleted_at.is_(None))
+        overdue = select(func.count()).where(
+            _delivery.c.state == literal_column("'pending'"),
+            _delivery.c.webhook_id.in_(live),
+            _delivery.c.due_at <= now - _STUCK_AFTER,
         )
         row = await self._one(overdue)
         return int(row[0]) if row else 0

@@ -79,6 +79,7 @@ class DeliveryRow(Table, table=True):
         # what is in flight, retrying, dead or unresolved is found here, however many millions succeeded
         Index(
             "delivery_not_succeeded",
+            "state",
             "id",
             sqlite_where=text("state <> 'succeeded'"),
             postgresql_where=text("state <> 'succeeded'"),
@@ -91,7 +92,7 @@ class DeliveryRow(Table, table=True):
             postgresql_where=text("state = 'dead'"),
         ),
         Index("delivery_by_webhook", "webhook_id", "id"),
-        Index("delivery_by_event", "event_id"),
+        Index("delivery_by_event", "event_id", "webhook_id"),
         Index(
             "delivery_one_open_replay",
             "replay_of",

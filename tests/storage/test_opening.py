@@ -16,6 +16,7 @@ import pytest
 
 from swiftclaw_local.errors import DamagedDatabase, DatabaseInUse, ForeignDatabase, SetupError, SwiftclawError, WrongKey
 from swiftclaw_local.ids import IdFactory
+from swiftclaw_local.storage import sqlite_file
 from swiftclaw_local.storage.sqlite import KEY_FILE, SqliteStore
 from swiftclaw_local.storage.sqlite_file import APPLICATION_ID, Checkpoints
 from tests.storage.values import webhook
@@ -105,7 +106,10 @@ async def test_a_damaged_file_is_refused_untouched(kept: Path, where: int) -> No
     assert "is damaged" in error.message
 
 
-async def test_a_file_cut_short_is_refused_untouched(kept: Path) -> None:
+@pytest.mark.parametrize("small", [True, False])
+async def test_a_file_cut_short_is_refused_untouched(kept: Path, small: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not small:
+        monkeypatch.setattr(sqlite_file, "CHECKED_WHOLE_BYTES", 0)
     kept.write_bytes(kept.read_bytes()[: 4096 * 5])
     await refused(kept, DamagedDatabase)
 

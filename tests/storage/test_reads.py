@@ -55,7 +55,11 @@ async def mixed(store: Store) -> None:
         (DeliveryFilter(states=(State.PENDING, State.IN_FLIGHT)), "345"),
         (DeliveryFilter(states=(State.PENDING,), attempted=True), "3"),
         (DeliveryFilter(states=(State.PENDING,), attempted=False), "5"),
+        (DeliveryFilter(states=(State.SUCCEEDED, State.DEAD)), "127"),
+        (DeliveryFilter(states=()), ""),
         (DeliveryFilter(unresolved=True), "23457"),
+        (DeliveryFilter(unresolved=True, states=(State.DEAD, State.SUCCEEDED)), "27"),
+        (DeliveryFilter(unresolved=True, states=(State.DEAD, State.CANCELED)), "27"),
         (DeliveryFilter(status=(500, 599)), "3"),
         (DeliveryFilter(status=(404, 404)), "2"),
         (DeliveryFilter(cause="503"), "3"),
@@ -111,6 +115,15 @@ async def test_pages_neither_repeat_nor_skip_while_rows_are_added(store: Store, 
         await store.add_event(event(number), now=NOW)
     assert seen == [event(number).id for number in (6, 5, 4, 3, 2, 1, 0)]
     assert cursor is None
+
+
+@pytest.mark.usefixtures("mixed")
+async def test_pages_of_several_states_are_in_one_order(reads: Reads) -> None:
+    wanted = DeliveryFilter(states=(State.DEAD, State.PENDING, State.IN_FLIGHT))
+    first = await reads.deliveries(wanted, limit=3)
+    second = await reads.deliveries(wanted, limit=3, cursor=first.next)
+    assert [row.event_id[-1] for row in first.rows + second.rows] == ["7", "5", "4", "3", "2"]
+    assert second.next is None
 
 
 async def test_a_full_last_page_has_no_next(store: Store, reads: Reads) -> None:

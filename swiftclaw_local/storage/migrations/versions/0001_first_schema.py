@@ -122,7 +122,7 @@ def _create_delivery() -> None:
         sa.ForeignKeyConstraint(["webhook_id"], ["webhook.id"]),
         sqlite_with_rowid=False,
     )
-    op.create_index("delivery_by_event", "delivery", ["event_id"])
+    op.create_index("delivery_by_event", "delivery", ["event_id", "webhook_id"])
     op.create_index("delivery_by_webhook", "delivery", ["webhook_id", "id"])
     op.create_index(
         "delivery_dead",
@@ -141,7 +141,7 @@ def _create_delivery() -> None:
     op.create_index(
         "delivery_not_succeeded",
         "delivery",
-        ["id"],
+        ["state", "id"],
         sqlite_where=sa.text("state <> 'succeeded'"),
         postgresql_where=sa.text("state <> 'succeeded'"),
     )
