@@ -107,7 +107,7 @@ async def test_a_caller_who_went_away_does_not_disturb_the_others_of_its_group(s
     assert {event(0).id, event(2).id} <= written
 
 
-async def test_a_claim_of_a_caller_who_went_away_can_still_be_recorded(store: Store) -> None:
+async def test_a_claim_of_a_caller_who_went_away_fences_the_owner_before_it(store: Store) -> None:
     await store.add_webhook(webhook(), secret="s")
     claim = await leased(store)
     await store.give_back([claim], now=NOW)

@@ -203,6 +203,20 @@ async def test_a_newer_database_is_refused_and_not_touched(older: Path) -> None:
     assert before == (older.read_bytes(), sorted(os.listdir(older.parent)))
 
 
+async def test_a_new_database_that_could_not_be_made_leaves_nothing_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "swiftclaw.db"
+    with monkeypatch.context() as broken:
+        broken.setattr(migrate, "create_statements", lambda: ["CREATE NONSENSE"])
+        with pytest.raises(sqlite3.OperationalError):
+            await store(path).open()
+    assert not path.exists()
+    again = store(path)
+    await again.open()
+    await again.close()
+
+
 async def test_a_new_database_killed_at_once_is_still_known_as_ours(tmp_path: Path) -> None:
     path = tmp_path / "swiftclaw.db"
     code = (

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from swiftclaw_local.errors import StorageFull, StorageUnavailable
+from swiftclaw_local.errors import StorageFull, StorageUnavailable, UnknownDelivery
 from swiftclaw_local.ids import IdFactory
 from swiftclaw_local.storage import group_commit, sqlite_file
 from swiftclaw_local.storage.group_commit import GroupCommit
@@ -124,6 +124,19 @@ async def test_a_read_sees_one_moment_from_its_first_statement_to_its_last(store
 async def test_a_read_cannot_write(store: SqliteStore) -> None:
     with pytest.raises(StorageUnavailable):
         await store.reads()._read(lambda connection: connection.exec_driver_sql("DELETE FROM counter"))
+
+
+async def test_a_verb_that_is_refused_after_it_wrote_leaves_nothing_behind(store: SqliteStore, path: Path) -> None:
+    def refused(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO counter VALUES ('refused', 1)")
+        raise UnknownDelivery
+
+    results = await asyncio.gather(
+        store._running.writer.run(refused), store.add_event(event(), now=NOW), return_exceptions=True
+    )
+    assert isinstance(results[0], UnknownDelivery)
+    assert rows(path, "SELECT count(*) FROM event") == [(1,)]
+    assert rows(path, "SELECT count(*) FROM counter WHERE name = 'refused'") == [(0,)]
 
 
 async def test_those_who_remember_are_told_of_every_rollback() -> None:
