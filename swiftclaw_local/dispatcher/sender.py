@@ -6,7 +6,6 @@ falls there. The body is captured afterwards and changes nothing. It decides not
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +19,7 @@ from swiftclaw_local.dispatcher.addresses import AddressPolicy
 from swiftclaw_local.dispatcher.capture import capture, head_of
 from swiftclaw_local.dispatcher.causes import cause_of
 from swiftclaw_local.dispatcher.connections import Connector, too_late
+from swiftclaw_local.dispatcher.deadlines import Deadlines
 from swiftclaw_local.dispatcher.request import Request
 from swiftclaw_local.dispatcher.wire import Sending, WireRequest
 from swiftclaw_local.errors import InvalidSetting
@@ -81,6 +81,7 @@ class Sender:
     ) -> None:
         self._policy = policy
         self._timeout_s = timeout_s
+        self._deadlines = Deadlines(timeout_s)
         self._connect_timeout_s = connect_timeout_s
         self._ca_file = ca_file
         self._capture_bytes = capture_bytes
@@ -107,6 +108,7 @@ class Sender:
 
     async def close(self) -> None:
         """Let go of all connections."""
+        self._deadlines.close()
         if self._session is not None:
             await self._session.close()
 
@@ -117,7 +119,7 @@ class Sender:
         url = parsed(request.url)
         sending = Sending(request, url.raw_host or "")
         try:
-            async with asyncio.timeout(self._timeout_s):
+            with self._deadlines.one():
                 response = await self._session.post(url, data=sending, allow_redirects=False)
         except Exception as error:
             duration_ms = stopwatch.elapsed_ms()
