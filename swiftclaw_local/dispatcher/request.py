@@ -35,7 +35,7 @@ class HeaderMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One POST, complete: `headers` in the order they are sent, `head` the same as header lines for the log.
+    """One POST, complete: `head` holds its header lines in the order they are sent, for the wire and for the log.
 
     `signature` is the value of `X-SwiftClaw-Signature`; empty when there is none.
     """
@@ -43,26 +43,24 @@ class Request:
     url: str
     body: bytes = field(repr=False)
     signature: str
-    headers: Headers = field(repr=False)
     head: bytes = field(repr=False)
 
 
 def build_request(claim: Claim, *, mode: HeaderMode, now: datetime) -> Request:
     """Return the request of a claimed delivery's next attempt; `now` (aware) is stamped only where the mode asks for it."""
     signature = sign(claim.secret, claim.body)
-    headers = (*_platform_headers(claim.url, claim.body), (SIGNATURE_HEADER, signature))
+    head = f"{_platform_lines(claim.url, claim.body)}{SIGNATURE_HEADER}: {signature}\r\n"
     match mode:
         case HeaderMode.DEBUG:
-            headers += _debug_headers(claim, now)
+            head += _lines(_debug_headers(claim, now))
         case HeaderMode.STANDARD:
-            headers += _standard_headers(claim, now)
-    return Request(claim.url, claim.body, signature, headers, _head(headers))
+            head += _lines(_standard_headers(claim, now))
+    return Request(claim.url, claim.body, signature, head.encode())
 
 
 def notice_request(url: str, body: bytes) -> Request:
     """Return the request that tells of an alert: the same headers, but unsigned, for no webhook's secret is asked for."""
-    headers = _platform_headers(url, body)
-    return Request(url, body, "", headers, _head(headers))
+    return Request(url, body, "", _platform_lines(url, body).encode())
 
 
 @lru_cache(maxsize=_HOSTS_KEPT)
@@ -74,14 +72,11 @@ def host_header(url: str) -> str:
     return name if parts.port in (None, _DEFAULT_PORTS.get(parts.scheme)) else f"{name}:{parts.port}"
 
 
-def _platform_headers(url: str, body: bytes) -> Headers:
+def _platform_lines(url: str, body: bytes) -> str:
+    # One text instead of pairs that are joined: this is done for every attempt.
     return (
-        ("Host", host_header(url)),
-        ("Content-Type", "application/json"),
-        ("Content-Length", str(len(body))),
-        ("User-Agent", USER_AGENT),
-        ("Accept", "*/*"),
-        ("Accept-Encoding", "identity"),
+        f"Host: {host_header(url)}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        f"User-Agent: {USER_AGENT}\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
     )
 
 
@@ -103,5 +98,5 @@ def _standard_headers(claim: Claim, now: datetime) -> Headers:
     )
 
 
-def _head(headers: Headers) -> bytes:
-    return "".join(f"{name}: {value}\r\n" for name, value in headers).encode()
+def _lines(headers: Headers) -> str:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers)

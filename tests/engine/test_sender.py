@@ -45,8 +45,7 @@ async def open_sender() -> AsyncIterator[OpenSender]:
 def request_to(url: str, body: bytes = BODY) -> Request:
     plain = notice_request(url, body)
     signature = sign("scsec_mine", body)
-    headers = (*plain.headers, ("X-SwiftClaw-Signature", signature))
-    return Request(url, body, signature, headers, plain.head + f"X-SwiftClaw-Signature: {signature}\r\n".encode())
+    return Request(url, body, signature, plain.head + f"X-SwiftClaw-Signature: {signature}\r\n".encode())
 
 
 async def outcome_of(open_sender: OpenSender, handler: Handler, **limits: float) -> Answered | Unanswered:

@@ -84,11 +84,10 @@ def test_a_notice_has_the_same_headers_without_a_signature() -> None:
 
 
 @given(st.binary(max_size=300), st.sampled_from(HeaderMode))
-def test_the_head_is_the_headers_as_lines_and_the_length_is_the_bodys(body: bytes, mode: HeaderMode) -> None:
+def test_every_line_of_the_head_is_a_header_and_the_length_is_the_bodys(body: bytes, mode: HeaderMode) -> None:
     request = build_request(replace(CLAIM, body=body), mode=mode, now=NOW)
     lines = [line.split(": ", 1) for line in request.head.decode().removesuffix("\r\n").split("\r\n")]
-    assert [list(header) for header in request.headers] == lines
-    assert str(len(body)) == dict(request.headers)["Content-Length"]
+    assert str(len(body)) == dict(lines)["Content-Length"]
 
 
 @pytest.mark.parametrize(
