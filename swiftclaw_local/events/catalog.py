@@ -5,7 +5,6 @@ This module does not know ids, clocks or webhooks: a sample is only the `data` o
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
@@ -124,7 +123,7 @@ def sample_data(name: str, *, agent: str, request_id: str) -> JsonObject:
     event_type = _BY_NAME.get(name)
     if event_type is None:
         return {"agent": agent}
-    sample = deepcopy(event_type.sample)
+    sample = _copied(event_type.sample)
     match event_type.group:
         case "agent":
             return {"agent": agent, "request_id": request_id, **sample}
@@ -132,3 +131,8 @@ def sample_data(name: str, *, agent: str, request_id: str) -> JsonObject:
             return {"agent": agent, **sample}
         case _:
             return sample
+
+
+def _copied(sample: JsonObject) -> JsonObject:
+    """Return a sample of its own, for callers to change; deepcopy took as long as all else that emitting an event does."""
+    return {name: _copied(value) if isinstance(value, dict) else value for name, value in sample.items()}
