@@ -83,7 +83,7 @@ class Engine:
         self._alerts = alerts
         self._log = log
         self._lanes = Lanes()
-        self._attempts: dict[asyncio.Task[None], Claim] = {}
+        self._attempts: set[asyncio.Task[None]] = set()
         self._awake = asyncio.Event()
         self._idle = asyncio.Event()
         self._alarm = Alarm(clock, self.wake)
@@ -212,20 +212,31 @@ class Engine:
             claim = self._lanes.take(slots=slots)
             if claim is None:
                 return
-            task = asyncio.create_task(self._attempt(claim))
-            self._attempts[task] = claim
-            task.add_done_callback(self._attempt_ended)
+            task = asyncio.create_task(self._attempts_from(claim))
+            self._attempts.add(task)
+            task.add_done_callback(self._attempts_ended)
 
-    def _attempt_ended(self, task: asyncio.Task[None]) -> None:
-        claim = self._attempts.pop(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # A defect of ours. The delivery stays in flight; the next start gives it back as interrupted.
-            self._log.error(logs.STEP_FAILED, step="attempt", delivery_id=claim.delivery_id, exc_info=error)
-        waiting = self._lanes.done(claim.webhook_id)
+    async def _attempts_from(self, first: Claim) -> None:
+        """Make one attempt after the other while a claim's turn comes: a task for each cost as much as deciding on it."""
+        claim: Claim | None = first
+        while claim is not None:
+            try:
+                await self._attempt(claim)
+            except Exception:
+                # A defect of ours. The delivery stays in flight; the next start gives it back as interrupted.
+                self._log.exception(logs.STEP_FAILED, step="attempt", delivery_id=claim.delivery_id)
+            finally:
+                waiting = self._lanes.done(claim.webhook_id)
+                if self._more_in_store and waiting <= LOW_WATER:
+                    self._awake.set()
+                self._watch.tell(claim.delivery_id)
+            claim = None if self._stopping else self._lanes.take(slots=self._settings.slots())
+
+    def _attempts_ended(self, task: asyncio.Task[None]) -> None:
+        self._attempts.discard(task)
         self._start_attempts()
-        if not self._attempts or (self._more_in_store and waiting <= LOW_WATER):
+        if not self._attempts:
             self._awake.set()
-        self._watch.tell(claim.delivery_id)
 
     # --- one attempt --------------------------------------------------------------------------------------------
 

@@ -55,17 +55,18 @@ class Events:
             check_event_type(type)
         if webhook is not None:
             await self._webhooks.find(agent, webhook)
-        content = self._content(agent, type, data=data, exact=exact, id=id)
-        event = self._event(agent, type, content, id=id, created=created)
+        now = self._clock.now()
+        content = self._content(agent, type, data=data, exact=exact, id=id, now=now)
+        event = self._event(agent, type, content, id=id, created=created, now=now)
         try:
-            return await self._add(event, only_webhook=webhook)
+            return await self._add(event, only_webhook=webhook, now=now)
         except EventIdTaken:
             if created is not None:
                 raise
             # Without a time of its own, the same content announced again is the same event: compare under its time.
             known = await self._reads.event(event.id)
-            again = self._event(agent, type, content, id=id, created=known.created_at)
-            return await self._add(again, only_webhook=webhook)
+            again = self._event(agent, type, content, id=id, created=known.created_at, now=now)
+            return await self._add(again, only_webhook=webhook, now=now)
 
     async def run_agent(self, agent: str, *, ending: str) -> list[Accepted]:
         """Emit `agent.invoked` now and its ending after the run's duration on the engine's clock. Raises: InvalidInput."""
@@ -94,18 +95,21 @@ class Events:
         """
         webhook = await self._webhooks.find(agent, webhook_id)
         name = webhook.events[0] if type is None else check_event_type(type)
-        content = self._content(agent, name, data=data, exact=False, id=None)
-        event = self._event(agent, name, content, id=None, created=None)
+        now = self._clock.now()
+        content = self._content(agent, name, data=data, exact=False, id=None, now=now)
+        event = self._event(agent, name, content, id=None, created=None, now=now)
         accepted = await self._store.add_delivery(
-            stored(event), webhook_id, now=self._clock.now(), trigger="test", scheduled=retry, lease=True
+            stored(event), webhook_id, now=now, trigger="test", scheduled=retry, lease=True
         )
         self._engine.hand_off(accepted.claims)
         return accepted.delivery_ids[0]
 
     async def _emit_steps(self, agent: str, steps: list[Step]) -> list[Accepted]:
         start = self._clock.now()
-        events = [self._event(agent, step.type, step.data, id=None, created=start + step.after) for step in steps]
-        return [await self._add(event, only_webhook=None) for event in events]
+        events = [
+            self._event(agent, step.type, step.data, id=None, created=start + step.after, now=start) for step in steps
+        ]
+        return [await self._add(event, only_webhook=None, now=start) for event in events]
 
     def _content(
         self,
@@ -115,10 +119,11 @@ class Events:
         data: dict[str, Any] | None,
         exact: bool,
         id: str | None,
+        now: datetime,
     ) -> dict[str, Any]:
         if exact:
             return data or {}
-        request_id = self._ids.new("req", self._clock.now()) if id is None else derived_id("req", id)
+        request_id = self._ids.new("req", now) if id is None else derived_id("req", id)
         return sample_data(type, agent=agent, request_id=request_id) | (data or {})
 
     def _event(
@@ -129,8 +134,8 @@ class Events:
         *,
         id: str | None,
         created: datetime | None,
+        now: datetime,
     ) -> Event:
-        now = self._clock.now()
         return new_event(
             id=self._ids.new("evt", now) if id is None else id,
             type=type,
@@ -139,11 +144,11 @@ class Events:
             data=data,
         )
 
-    async def _add(self, event: Event, *, only_webhook: str | None) -> Accepted:
+    async def _add(self, event: Event, *, only_webhook: str | None, now: datetime) -> Accepted:
         if not self._engine.alive:
             raise ServerStopping
         accepted = await self._store.add_event(
-            stored(event), now=self._clock.now(), only_webhook=only_webhook, lease_unless_full=self._engine.full()
+            stored(event), now=now, only_webhook=only_webhook, lease_unless_full=self._engine.full()
         )
         self._engine.hand_off(accepted.claims)
         if len(accepted.claims) < len(accepted.delivery_ids):
