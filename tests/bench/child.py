@@ -7,6 +7,7 @@ what it measured. It ends when its input does. What it logs goes to a file, as a
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import select
@@ -87,6 +88,9 @@ async def answer_rounds(run: Round, **ready: Any) -> None:
     """In the child: say that it is ready, then run a round for each line of input until the input ends."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    # As the server does once it runs, and for every side alike: what was imported is not looked through again.
+    gc.collect()
+    gc.freeze()
     print(json.dumps(ready), flush=True)
     async for line in reader:
         print(json.dumps(await run(json.loads(line))), flush=True)
