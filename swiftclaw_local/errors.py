@@ -206,6 +206,13 @@ class ClockNotManual(Conflict):
     code = "clock_not_manual"
 
 
+class ClockShared(Conflict):
+    """A manual or fast clock is for one dispatcher alone."""
+
+    code = "clock_shared"
+    exit_code = 5
+
+
 class ClockBackwards(Conflict):
     """The clock never goes back."""
 
@@ -278,6 +285,12 @@ class DatabaseInUse(SetupError):
     """Another SwiftClaw local uses this database."""
 
     code = "database_in_use"
+
+
+class DatabaseUnreachable(SetupError):
+    """The database server does not let us in."""
+
+    code = "database_unreachable"
 
 
 class ForeignDatabase(SetupError):

@@ -7,6 +7,7 @@ each is looked at by itself.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -57,7 +58,11 @@ class Adding:
         """See `Store.add_event`."""
         events: list[tuple[Any, ...]] = []
         deliveries: list[tuple[Any, ...]] = []
-        accepted = [self._accept(connection, new, events, deliveries) for new in wanted]
+        of = self._subscribers.of
+        accepted = [
+            self.prepare(new, of(connection, type=new.event.type, agent=new.event.agent), events, deliveries)
+            for new in wanted
+        ]
         if all_or_none(connection, sql.INSERT_EVENT, events):
             connection.executemany(sql.INSERT_DELIVERY, deliveries)
             return [*accepted]
@@ -80,24 +85,24 @@ class Adding:
         webhook = self._subscribers.live(connection).get(webhook_id)
         if webhook is None:
             raise UnknownWebhook(f'There is no webhook "{webhook_id}".', field="webhook")
-        owed = _owed(event, now=now, due_at=now, trigger=trigger, scheduled=scheduled)
-        deliveries: list[tuple[Any, ...]] = []
-        accepted = self._deliver(owed, [(webhook, lease)], deliveries)
-        if not all_or_none(connection, sql.INSERT_EVENT, [_event_row(owed)]):
+        event_row, delivery_rows, accepted = self.prepare_delivery(
+            event, webhook, now=now, trigger=trigger, scheduled=scheduled, lease=lease
+        )
+        if not all_or_none(connection, sql.INSERT_EVENT, [event_row]):
             known = _known(connection, event)
             if isinstance(known, EventIdTaken):
                 raise known
-        connection.executemany(sql.INSERT_DELIVERY, deliveries)
+        connection.executemany(sql.INSERT_DELIVERY, delivery_rows)
         return accepted
 
-    def _accept(
+    def prepare(
         self,
-        connection: sqlite3.Connection,
         new: NewEvent,
+        matching: Iterable[Subscriber],
         events: list[tuple[Any, ...]],
         deliveries: list[tuple[Any, ...]],
     ) -> Accepted:
-        """Put the rows of one event with those of the others."""
+        """Put the rows of one event with those of the others; times in them are text."""
         event, now, full = new.event, new.now, new.lease_unless_full
         due_at = max(now, event.created_at)
         owed = _owed(event, now=now, due_at=due_at, trigger="event", scheduled=True)
@@ -105,10 +110,19 @@ class Adding:
         lease = full is not None and due_at <= now
         webhooks = [
             (webhook, lease and webhook.enabled and webhook.id not in (full or ()))
-            for webhook in self._subscribers.of(connection, type=event.type, agent=event.agent)
+            for webhook in matching
             if new.only_webhook in (None, webhook.id)
         ]
         return self._deliver(owed, webhooks, deliveries)
+
+    def prepare_delivery(
+        self, event: StoredEvent, webhook: Subscriber, *, now: datetime, trigger: Trigger, scheduled: bool, lease: bool
+    ) -> tuple[tuple[Any, ...], list[tuple[Any, ...]], Accepted]:
+        """Return the event's row, its deliveries' rows, and what adding them will have made."""
+        owed = _owed(event, now=now, due_at=now, trigger=trigger, scheduled=scheduled)
+        deliveries: list[tuple[Any, ...]] = []
+        accepted = self._deliver(owed, [(webhook, lease)], deliveries)
+        return _event_row(owed), deliveries, accepted
 
     def _deliver(
         self, owed: _Owed, webhooks: list[tuple[Subscriber, bool]], deliveries: list[tuple[Any, ...]]
@@ -164,14 +178,20 @@ def _owed(event: StoredEvent, *, now: datetime, due_at: datetime, trigger: Trigg
 def _known(connection: sqlite3.Connection, event: StoredEvent) -> Accepted | EventIdTaken:
     """Return what is there already under this event's id."""
     row = connection.execute(sql.EVENT_BY_ID, (event.id,)).fetchone()
+    return compared(event, row, connection.execute(sql.FIRST_DELIVERIES, (event.id,)).fetchall())
+
+
+def compared(
+    event: StoredEvent, row: tuple[Any, ...] | None, deliveries: list[tuple[Any, ...]]
+) -> Accepted | EventIdTaken:
+    """Return the event that was there already, from rows of EVENT_BY_ID and FIRST_DELIVERIES."""
     if row != (event.type, event.agent, event.body):
         return EventIdTaken(
             f'An event "{event.id}" exists already, with another content.',
             hint="Leave the id out to get a new one.",
             field="id",
         )
-    ids = connection.execute(sql.FIRST_DELIVERIES, (event.id,)).fetchall()
-    return Accepted(event, tuple(found[0] for found in ids), known=True)
+    return Accepted(event, tuple(found[0] for found in deliveries), known=True)
 
 
 def _event_row(owed: _Owed) -> tuple[Any, ...]:

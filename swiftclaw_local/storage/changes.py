@@ -6,9 +6,9 @@ Each checks before it writes, so that one that raises has changed nothing.
 from __future__ import annotations
 
 import json
-import sqlite3
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from swiftclaw_local.errors import (
     DeliveryEnded,
@@ -27,10 +27,17 @@ from swiftclaw_local.storage.statements import from_text, to_text
 from swiftclaw_local.storage.states import ENDED, State
 from swiftclaw_local.storage.tables import FIRST_NUMBERS
 
+
+class Connection(Protocol):
+    """A connection of either database, spoken to as SQLite's is: `?` for values, times as text."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Any: ...
+
+
 _CANCEL: Final = "UPDATE delivery SET state = 'canceled', reason = ?, ended_at = ? WHERE state = 'pending' AND "
 
 
-def add_webhook(connection: sqlite3.Connection, *, webhook: Webhook, secret: str, box: SecretBox) -> Webhook:
+def add_webhook(connection: Connection, *, webhook: Webhook, secret: str, box: SecretBox) -> Webhook:
     """See `Store.add_webhook`."""
     webhook_id = f"webhook-{_next_number(connection, 'webhook')}"
     row = (
@@ -48,9 +55,7 @@ def add_webhook(connection: sqlite3.Connection, *, webhook: Webhook, secret: str
     return _webhook(connection, webhook_id)
 
 
-def change_webhook(
-    connection: sqlite3.Connection, *, webhook_id: str, change: WebhookChange, box: SecretBox
-) -> Webhook:
+def change_webhook(connection: Connection, *, webhook_id: str, change: WebhookChange, box: SecretBox) -> Webhook:
     """See `Store.change_webhook`."""
     _webhook(connection, webhook_id)
     values: dict[str, Any] = {
@@ -66,14 +71,14 @@ def change_webhook(
     return _webhook(connection, webhook_id)
 
 
-def remove_webhook(connection: sqlite3.Connection, *, webhook_id: str, now: datetime) -> int:
+def remove_webhook(connection: Connection, *, webhook_id: str, now: datetime) -> int:
     """See `Store.remove_webhook`."""
     _webhook(connection, webhook_id)
     connection.execute("UPDATE webhook SET deleted_at = ? WHERE id = ?", (to_text(now), webhook_id))
-    return connection.execute(f"{_CANCEL} webhook_id = ?", ("webhook_deleted", to_text(now), webhook_id)).rowcount
+    return int(connection.execute(f"{_CANCEL} webhook_id = ?", ("webhook_deleted", to_text(now), webhook_id)).rowcount)
 
 
-def replay(connection: sqlite3.Connection, *, delivery_id: str, new_id: str, now: datetime, scheduled: bool) -> str:
+def replay(connection: Connection, *, delivery_id: str, new_id: str, now: datetime, scheduled: bool) -> str:
     """See `Store.replay`."""
     state = _state(connection, delivery_id)
     if state not in ENDED:
@@ -95,31 +100,34 @@ def replay(connection: sqlite3.Connection, *, delivery_id: str, new_id: str, now
             f"{delivery_id} is being replayed already: {open_replay[0]}.", extra={"replay": open_replay[0]}
         )
     written = to_text(now)
+    of = connection.execute(
+        "SELECT event_id, event_type, agent, webhook_id, body_size FROM delivery WHERE id = ?", (delivery_id,)
+    ).fetchone()
     connection.execute(
-        "INSERT INTO delivery (id, event_id, event_type, agent, webhook_id, state, trigger, scheduled, replay_of, body_size,"
+        "INSERT INTO delivery (id, event_id, event_type, agent, webhook_id, body_size, state, trigger, scheduled, replay_of,"
         " created_at, due_at, attempts, retries_used, interruptions, lease_token)"
-        " SELECT ?, event_id, event_type, agent, webhook_id, 'pending', 'replay', ?, id, body_size, ?, ?, 0, 0, 0, 0"
-        " FROM delivery WHERE id = ?",
-        (new_id, scheduled, written, written, delivery_id),
+        " VALUES (?, ?, ?, ?, ?, ?, 'pending', 'replay', ?, ?, ?, ?, 0, 0, 0, 0)",
+        (new_id, *of, scheduled, delivery_id, written, written),
     )
     return new_id
 
 
-def bring_forward(connection: sqlite3.Connection, *, delivery_id: str, now: datetime) -> None:
+def bring_forward(connection: Connection, *, delivery_id: str, now: datetime) -> None:
     """See `Store.bring_forward`."""
     _check_pending(connection, delivery_id)
     connection.execute(
-        "UPDATE delivery SET due_at = min(due_at, ?) WHERE id = ? AND state = 'pending'", (to_text(now), delivery_id)
+        "UPDATE delivery SET due_at = ? WHERE id = ? AND state = 'pending' AND due_at > ?",
+        (to_text(now), delivery_id, to_text(now)),
     )
 
 
-def cancel(connection: sqlite3.Connection, *, delivery_id: str, now: datetime) -> None:
+def cancel(connection: Connection, *, delivery_id: str, now: datetime) -> None:
     """See `Store.cancel`."""
     _check_pending(connection, delivery_id)
     connection.execute(f"{_CANCEL} id = ?", ("canceled", to_text(now), delivery_id))
 
 
-def add_alert(connection: sqlite3.Connection, *, alert: Alert) -> Alert:
+def add_alert(connection: Connection, *, alert: Alert) -> Alert:
     """See `Store.add_alert`."""
     alert_id = f"alert-{_next_number(connection, 'alert')}"
     seconds = alert.window.total_seconds()
@@ -148,7 +156,7 @@ def add_alert(connection: sqlite3.Connection, *, alert: Alert) -> Alert:
     )
 
 
-def remove_alert(connection: sqlite3.Connection, *, alert_id: str) -> None:
+def remove_alert(connection: Connection, *, alert_id: str) -> None:
     """See `Store.remove_alert`."""
     if connection.execute("DELETE FROM alert WHERE id = ?", (alert_id,)).rowcount == 0:
         raise UnknownAlert(
@@ -157,7 +165,7 @@ def remove_alert(connection: sqlite3.Connection, *, alert_id: str) -> None:
 
 
 def set_alert(
-    connection: sqlite3.Connection, *, alert_id: str, entry_id: str, state: Any, count: int, now: datetime
+    connection: Connection, *, alert_id: str, entry_id: str, state: Any, count: int, now: datetime
 ) -> AlertEvent | None:
     """See `Store.set_alert`."""
     row = connection.execute("SELECT state FROM alert WHERE id = ?", (alert_id,)).fetchone()
@@ -173,7 +181,7 @@ def set_alert(
     return AlertEvent(entry_id, alert_id, state, count, now)
 
 
-def keep_clock(connection: sqlite3.Connection, *, clock: KeptClock) -> None:
+def keep_clock(connection: Connection, *, clock: KeptClock) -> None:
     """See `Store.keep_clock`."""
     connection.execute(
         "INSERT INTO clock (id, rate, at, lead_s) VALUES (1, ?, ?, ?)"
@@ -182,7 +190,7 @@ def keep_clock(connection: sqlite3.Connection, *, clock: KeptClock) -> None:
     )
 
 
-def reset(connection: sqlite3.Connection, *, keep_webhooks: bool) -> None:
+def reset(connection: Connection, *, keep_webhooks: bool) -> None:
     """See `Store.reset`."""
     for table in ("attempt", "delivery", "event", "alert_event", "alert", "clock"):
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
@@ -192,14 +200,14 @@ def reset(connection: sqlite3.Connection, *, keep_webhooks: bool) -> None:
     connection.execute("UPDATE counter SET next = ? WHERE name = 'alert'", (FIRST_NUMBERS["alert"],))
 
 
-def _next_number(connection: sqlite3.Connection, name: str) -> int:
+def _next_number(connection: Connection, name: str) -> int:
     number: int = connection.execute(
         "UPDATE counter SET next = next + 1 WHERE name = ? RETURNING next - 1", (name,)
     ).fetchone()[0]
     return number
 
 
-def _webhook(connection: sqlite3.Connection, webhook_id: str) -> Webhook:
+def _webhook(connection: Connection, webhook_id: str) -> Webhook:
     """Return a webhook that is not deleted. Raises: UnknownWebhook."""
     row = connection.execute(
         "SELECT id, agent, url, events, description, enabled, created_at FROM webhook WHERE id = ? AND deleted_at IS NULL",
@@ -211,7 +219,7 @@ def _webhook(connection: sqlite3.Connection, webhook_id: str) -> Webhook:
     return Webhook(name, agent, url, tuple(json.loads(events)), description, bool(enabled), from_text(created_at))
 
 
-def _state(connection: sqlite3.Connection, delivery_id: str) -> State:
+def _state(connection: Connection, delivery_id: str) -> State:
     row = connection.execute("SELECT state FROM delivery WHERE id = ?", (delivery_id,)).fetchone()
     if row is None:
         raise UnknownDelivery(
@@ -220,7 +228,7 @@ def _state(connection: sqlite3.Connection, delivery_id: str) -> State:
     return State(row[0])
 
 
-def _check_pending(connection: sqlite3.Connection, delivery_id: str) -> None:
+def _check_pending(connection: Connection, delivery_id: str) -> None:
     state = _state(connection, delivery_id)
     if state in ENDED:
         raise DeliveryEnded(

@@ -9,6 +9,8 @@ from typing import Any, Final
 import sqlalchemy
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, union_all
 from sqlalchemy.engine import Connection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from swiftclaw_local.storage.records import DeliveryFilter
 from swiftclaw_local.storage.states import State
@@ -21,6 +23,23 @@ _delivery: Final = METADATA.tables["delivery"]
 CANDIDATES: Final = 5
 _UNRESOLVED: Final = (State.PENDING, State.IN_FLIGHT, State.DEAD)
 _LAST_CHARACTER: Final = "\U0010ffff"
+
+
+class _BodyText(FunctionElement[str]):
+    """A body's bytes as text to search in."""
+
+    type = sqlalchemy.Text()
+    inherit_cache = True
+
+
+@compiles(_BodyText)
+def _cast_body(element: _BodyText, compiler: Any, **how: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **how)} AS TEXT)"
+
+
+@compiles(_BodyText, "postgresql")
+def _encode_body(element: _BodyText, compiler: Any, **how: Any) -> str:
+    return f"encode({compiler.process(element.clauses, **how)}, 'escape')"  # a cast would write the bytes in hex
 
 
 def deliveries() -> Select[Any]:
@@ -95,7 +114,7 @@ def _unresolved() -> list[ColumnElement[bool]]:
 def _searched(text: str) -> ColumnElement[bool]:
     if re.fullmatch(r"(dlv|evt)_[0-9a-z]{26}", text):
         return _delivery.c.id == text if text.startswith("dlv") else _delivery.c.event_id == text
-    in_body = select(_event.c.id).where(sqlalchemy.cast(_event.c.body, sqlalchemy.Text).contains(text, autoescape=True))
+    in_body = select(_event.c.id).where(_BodyText(_event.c.body).contains(text, autoescape=True))
     return or_(
         _delivery.c.id.contains(text, autoescape=True),
         _delivery.c.event_id.contains(text, autoescape=True),

@@ -67,6 +67,9 @@ class Claim:
     attempt_number: int  # 1 is the first
     retries_used: int
     due_at: datetime
+    begin_by: float | None = (
+        None  # monotonic seconds until when the attempt may begin; None: as long as this process lives
+    )
 
 
 @dataclass(frozen=True, slots=True)

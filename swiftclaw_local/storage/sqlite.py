@@ -7,7 +7,7 @@ the operating system takes the place of a lease's time: while this process lives
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -165,6 +165,18 @@ class SqliteStore:
         running = self._running
         running.held.clear()
         return await running.writer.run(partial(running.marking.recover, now=now))
+
+    shared: Final = False  # one engine, by the lock of the operating system
+
+    async def reap(self, *, now: datetime) -> int:
+        """See `Store.reap`. What a dead process had in flight is found by `recover`."""
+        return 0
+
+    async def hold_clock(self, *, virtual: bool) -> None:
+        """See `Store.hold_clock`. There is nobody else."""
+
+    def listen(self, heard: Callable[[str], None]) -> None:
+        """See `Store.listen`. There is nobody else."""
 
     # --- webhooks -----------------------------------------------------------------------------------------------
 

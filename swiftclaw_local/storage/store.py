@@ -6,7 +6,7 @@ Any verb may raise StorageUnavailable or StorageFull; then nothing was written, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -29,6 +29,10 @@ from swiftclaw_local.storage.records import (
 class Store(Protocol):
     """What the platform and the engine ask of a database."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether other dispatchers may be at work on it."""
+
     async def open(self) -> None:
         """Take the database for this process, and create or migrate its tables.
 
@@ -41,6 +45,18 @@ class Store(Protocol):
         Every delivery in flight gets an attempt row `interrupted` and is pending again, due now; the fifth time in a row
         it ends dead, reason interrupted_repeatedly. Interruptions use up no retry.
         """
+
+    async def reap(self, *, now: datetime) -> int:
+        """Give back, as `recover` does, what other dispatchers had in flight when their leases ran out; return the number.
+
+        To be called every second. There is nothing to reap where there is one engine by an operating system's lock.
+        """
+
+    async def hold_clock(self, *, virtual: bool) -> None:
+        """Take the right to run a real clock beside other dispatchers, or a virtual one alone. Raises: ClockShared."""
+
+    def listen(self, heard: Callable[[str], None]) -> None:
+        """Call `heard` when other dispatchers tell that something is `due`, or that `webhooks` changed."""
 
     async def close(self) -> None:
         """Write everything down and let go of the database."""

@@ -1,6 +1,7 @@
 """The webhooks that are not deleted, as sending needs them: read once, and kept until one of them changes.
 
-SQLite has one engine, so nobody else changes them. Secrets are opened once each; they stay in this process.
+With SQLite nobody else changes them; on PostgreSQL they are learnt anew whenever anybody has. Secrets are opened once each and
+stay in this process.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from swiftclaw_local.storage import statements as sql
 from swiftclaw_local.storage.secretbox import SecretBox
@@ -47,19 +48,30 @@ class Subscribers:
     def live(self, connection: sqlite3.Connection) -> dict[str, Subscriber]:
         """Return every webhook that is not deleted by its id, oldest first."""
         if self._live is None:
-            rows = connection.execute(sql.LIVE_WEBHOOKS).fetchall()
-            self._live = {
-                row[0]: Subscriber(row[0], row[1], row[2], frozenset(json.loads(row[3])), row[4], bool(row[5]))
-                for row in rows
-            }
+            return self.learn(connection.execute(sql.LIVE_WEBHOOKS).fetchall())
+        return self._live
+
+    def learn(self, rows: list[tuple[Any, ...]]) -> dict[str, Subscriber]:
+        """Take these rows of LIVE_WEBHOOKS for all that is live, in place of what was known."""
+        self.forget()
+        self._live = {
+            row[0]: Subscriber(row[0], row[1], row[2], frozenset(json.loads(row[3])), row[4], bool(row[5]))
+            for row in rows
+        }
         return self._live
 
     def of(self, connection: sqlite3.Connection, *, type: str, agent: str | None) -> tuple[Subscriber, ...]:
         """Return the webhooks that an event goes to: the agent's that subscribe; every agent's when it names none."""
         found = self._matching.get((type, agent))
+        return self.matching(self.live(connection), type=type, agent=agent) if found is None else found
+
+    def matching(self, live: dict[str, Subscriber], *, type: str, agent: str | None) -> tuple[Subscriber, ...]:
+        """Return those of the live webhooks that an event goes to."""
+        found = self._matching.get((type, agent))
         if found is None:
-            live = self.live(connection).values()
-            found = tuple(webhook for webhook in live if type in webhook.types and agent in (None, webhook.agent))
+            found = tuple(
+                webhook for webhook in live.values() if type in webhook.types and agent in (None, webhook.agent)
+            )
             if len(self._matching) >= _MOST_REMEMBERED:
                 self._matching = {}
             self._matching[type, agent] = found

@@ -9,12 +9,14 @@ import pytest
 import pytest_asyncio
 
 from swiftclaw_local.storage.reads import Reads
-from tests.storage.databases import DATABASES, Database, ReadableStore
+from tests.storage.databases import DATABASES, Database, PostgresDatabase, ReadableStore
 
 
 @pytest.fixture(params=list(DATABASES.values()), ids=list(DATABASES))
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     kind: type[Database] = request.param
+    if kind is PostgresDatabase:
+        PostgresDatabase.server = request.getfixturevalue("postgres")
     return kind(tmp_path)
 
 

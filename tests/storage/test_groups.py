@@ -61,7 +61,7 @@ async def test_a_webhook_whose_secret_cannot_be_opened_harms_no_other_agent(
     await store.add_webhook(webhook("broken"), secret="s")
     await store.add_webhook(webhook("whole"), secret="s")
     await store.close()
-    database.meddle("UPDATE webhook SET secret_box = zeroblob(40) WHERE agent = 'broken'")
+    database.break_secret("broken")
     again = database.store()
     await again.open()
     refused, accepted = await asyncio.gather(
@@ -82,10 +82,7 @@ async def test_what_a_failing_group_wrote_is_gone_and_each_is_written_by_itself(
     store: Store, database: Database
 ) -> None:
     await store.add_webhook(webhook(), secret="s")
-    database.meddle(
-        "CREATE TRIGGER refuse BEFORE INSERT ON event WHEN NEW.type = 'agent.failed'"
-        " BEGIN SELECT RAISE(ABORT, 'not this one'); END"
-    )
+    database.refuse_events("agent.failed")
     kinds = ["agent.completed", "agent.failed", "agent.completed"]
     results = await asyncio.gather(
         *(store.add_event(event(number, type=kind), now=NOW) for number, kind in enumerate(kinds)),

@@ -204,13 +204,11 @@ async def test_a_delivery_changed_behind_the_stores_back_is_fenced_all_the_same(
 async def test_the_attempts_row_and_the_edge_are_written_together_or_not_at_all(
     store: Store, database: Database, reads: Reads, claim: Claim
 ) -> None:
-    database.meddle(
-        "CREATE TRIGGER refuse BEFORE INSERT ON attempt BEGIN SELECT RAISE(ABORT, 'no attempts today'); END"
-    )
+    database.refuse_attempts()
     with pytest.raises(Exception, match="no attempts today"):
         await store.record(succeeded(claim))
     assert (await reads.delivery(claim.delivery_id)).state is State.IN_FLIGHT
-    database.meddle("DROP TRIGGER refuse")
+    database.take_attempts()
     assert (await store.record(succeeded(claim))).state is State.SUCCEEDED
 
 

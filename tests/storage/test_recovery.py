@@ -16,6 +16,7 @@ from tests.storage.values import NOW, event, later, retry, succeeded, webhook
 async def restarted(database: Database, store: ReadableStore, *, now: datetime) -> tuple[ReadableStore, Opened]:
     """Close the store, as death would, and return the next one after its recovery."""
     await store.close()
+    database.let_leases_run_out()
     following = database.store()
     await following.open()
     return following, await following.recover(now=now)

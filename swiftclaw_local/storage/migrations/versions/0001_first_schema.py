@@ -10,7 +10,9 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-_TEXT: Final = sa.String()
+# Ordered by bytes, as SQLite does: cursors and ranges of ids must not depend on the server's language.
+_TEXT: Final = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+_SEQ: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _TIME: Final = sa.DateTime(timezone=True)
 
 _DELIVERY_LOG: Final = """
@@ -43,6 +45,8 @@ def upgrade() -> None:
     _create_clock()
     _create_counter()
     _create_key_check()
+    if op.get_bind().dialect.name == "postgresql":
+        _add_leases()
     for name, select in (("delivery_log", _DELIVERY_LOG), ("unresolved", _UNRESOLVED)):
         op.execute(f"CREATE VIEW {name} AS {' '.join(select.split())}")
     op.execute("INSERT INTO counter (name, next) VALUES ('webhook', 123), ('alert', 1)")
@@ -68,7 +72,7 @@ def _create_webhook() -> None:
 def _create_event() -> None:
     op.create_table(
         "event",
-        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("seq", _SEQ, nullable=False),
         sa.Column("id", _TEXT, nullable=False),
         sa.Column("type", _TEXT, nullable=False),
         sa.Column("agent", _TEXT, nullable=True),
@@ -155,10 +159,18 @@ def _create_delivery() -> None:
     )
 
 
+def _add_leases() -> None:
+    """Add what many dispatchers need, and SQLite's single engine does not."""
+    op.add_column("delivery", sa.Column("lease_owner", _TEXT, nullable=True))
+    op.add_column("delivery", sa.Column("leased_until", _TIME, nullable=True))
+    op.create_index("delivery_leased", "delivery", ["leased_until"], postgresql_where=sa.text("state = 'in_flight'"))
+    op.execute("INSERT INTO counter (name, next) VALUES ('webhook_changes', 0)")
+
+
 def _create_attempt() -> None:
     op.create_table(
         "attempt",
-        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("seq", _SEQ, nullable=False),
         sa.Column("id", _TEXT, nullable=False),
         sa.Column("delivery_id", _TEXT, nullable=False),
         sa.Column("lease_token", sa.Integer(), nullable=False),
