@@ -3,9 +3,11 @@ PYTHON ?= python3
 PY := .venv/bin/python
 CODE := swiftclaw_local tests scripts
 ARGS ?=
+SEEDS ?= 1-300
+DB = sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format format-check lint types docs lock bench clean setup
+.PHONY: help run test check format format-check lint types docs lock bench simulate soak clean setup
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +41,12 @@ lock: setup ## Write the lock files again from pyproject.toml (ARGS=--upgrade fo
 
 bench: setup ## Measure, and print the tables
 	@$(PY) -m tests.bench $(ARGS)
+
+simulate: setup ## Simulate seeds with crashes and a failing database (SEEDS=1-300 or SEEDS=17): no promise may break
+	@$(PY) -m tests.simulation --seeds $(SEEDS) --db $(DB) $(ARGS)
+
+soak: setup ## Simulate 5,000 seeds, on two processors
+	@$(PY) -m tests.simulation --seeds 1-5000 --jobs 2 $(ARGS)
 
 clean: ## Remove what was built and installed; keeps .swiftclaw, where your data is
 	@rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
