@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from swiftclaw_local.errors import InvalidDuration, InvalidTime
@@ -15,9 +16,11 @@ _UNITS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
 _MAX: Final = timedelta(days=36_500)
 _CLOCK_TIME: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", re.ASCII)
+_TEXTS_KEPT: Final = 64
 _NUMBER: Final = re.compile(r"\d{1,11}(?:\.\d{1,6})?", re.ASCII)
 
 
+@lru_cache(maxsize=_TEXTS_KEPT)
 def parse_duration(text: str, *, field: str | None = None) -> timedelta:
     """Return the duration written as `6h`, `90s`, `1h30m`, `250ms`; `0s` is one too.
 

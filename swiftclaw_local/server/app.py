@@ -26,7 +26,8 @@ def make_app(platform: Platform, *, log: Log | None = None) -> web.Application:
     app = web.Application(
         middlewares=[answer_errors(log or logs.logger()), guard.middleware(scopes)], client_max_size=MAX_BODY
     )
-    for route in ROUTES:
+    # aiohttp tries routes of one beginning in their order: those that emit are called a thousand times as often as others.
+    for route in sorted(ROUTES, key=lambda route: route.scope != "emit"):
         added = app.router.add_route(route.method, _pattern(route.path), aiohttp_handler(route, platform))
         scopes[added] = route.scope
     app[DOCUMENT] = document(ROUTES, with_tokens=tokens is not None)

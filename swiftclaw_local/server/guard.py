@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from aiohttp import web
@@ -24,6 +25,7 @@ Scopes = Mapping[web.AbstractRoute, Scope]
 
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?", re.ASCII)
 _HTTP_PORT: Final = 80
+_NAMES_KEPT: Final = 64
 _SIGNATURE: Final = "X-SwiftClaw-Signature"
 
 
@@ -73,6 +75,7 @@ class Guard:
         return is_loopback(name) and port == _own_port(request)
 
 
+@lru_cache(maxsize=_NAMES_KEPT)
 def is_loopback(name: str) -> bool:
     """Return whether a host, as it stands in a URL, is this machine by a name that nobody else can take."""
     if name == "localhost":

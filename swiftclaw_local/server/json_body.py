@@ -66,7 +66,8 @@ def parse_json(raw: bytes) -> Any:
 
 async def _read(request: web.Request) -> bytes:
     try:
-        async with asyncio.timeout(READ_S):
+        # a body that came with its head needs no timer
+        async with asyncio.timeout(None if request.content.is_eof() else READ_S):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise BodyTooLarge(f"The body is larger than {MAX_BODY // 1024} KiB.") from None
