@@ -170,6 +170,7 @@ class AnswerParser:
         if not messages:
             return (), upgraded, tail
         if is_final(messages[-1][0].code):
+            check_length(messages[-1][0])
             self._seen = None
             if messages[-1][0].code == SWITCHING:
                 self._wire.force_close()  # to a protocol nobody asked for
@@ -230,6 +231,15 @@ def check_beginning(answer: bytes) -> None:
     if answer.startswith(_TLS_RECORD):
         raise HttpProcessingError(message="it speaks TLS. Is the URL to begin with https://?")
     raise HttpProcessingError(message=f"it begins with {answer[:_SHOWN]!r}")
+
+
+def check_length(message: Any) -> None:
+    """Check that an answer tells its length once; aiohttp's parser without its C part takes the first of several.
+
+    Raises: HttpProcessingError.
+    """
+    if len(message.headers.getall("Content-Length", ())) > 1:
+        raise HttpProcessingError(message="it has more than one Content-Length")
 
 
 def is_final(status: int) -> bool:

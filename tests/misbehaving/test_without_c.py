@@ -1,0 +1,31 @@
+"""The same table with aiohttp's parser in Python, as it is where no C part was built: here in short, in full by `make receivers`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+# those in which the parser has a say, and which take no time
+SHORT: Final = "neighbour and (13 or 17 or 20 or 21 or 22 or 24)"
+
+
+def test_the_verdicts_are_the_same_without_the_c_parser() -> None:
+    environment = os.environ | {"AIOHTTP_NO_EXTENSIONS": "1", "PYTHONPATH": str(ROOT)}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/misbehaving/test_rows.py",
+        "-k",
+        SHORT,
+    ]
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stdout
+    assert "6 passed" in run.stdout
