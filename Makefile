@@ -7,7 +7,7 @@ SEEDS ?= 1-300
 DB = sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format format-check lint types docs lock bench simulate soak clean setup
+.PHONY: help run test check format format-check lint types docs lock receivers bench simulate soak mutants clean setup
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ docs: setup ## Write docs/reference again from the code
 lock: setup ## Write the lock files again from pyproject.toml (ARGS=--upgrade for the newest of everything)
 	@$(PY) -m scripts.lock $(ARGS)
 
+receivers: setup ## Play every receiver that misbehaves, with either parser, and print the tables
+	@RECEIVERS=full $(PY) -m pytest tests/misbehaving -q -s $(ARGS)
+	@AIOHTTP_NO_EXTENSIONS=1 $(PY) -m pytest tests/misbehaving/test_rows.py tests/misbehaving/test_sequences.py -q -s $(ARGS)
+
 bench: setup ## Measure, and print the tables
 	@$(PY) -m tests.bench $(ARGS)
 
@@ -47,6 +51,9 @@ simulate: setup ## Simulate seeds with crashes and a failing database (SEEDS=1-3
 
 soak: setup ## Simulate 5,000 seeds, on two processors
 	@$(PY) -m tests.simulation --seeds 1-5000 --jobs 2 $(ARGS)
+
+mutants: setup ## Take each guard out of a copy of the code, and say which seed or test misses it
+	@$(PY) -m tests.mutants $(ARGS)
 
 clean: ## Remove what was built and installed; keeps .swiftclaw, where your data is
 	@rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
