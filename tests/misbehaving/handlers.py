@@ -207,10 +207,16 @@ def names(answers: dict[str, Any]) -> Iterator[None]:
         found = answers[host] or []
         if not found:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+        return [_info(address, port) for address in found]
 
     with patch.object(socket, "getaddrinfo", getaddrinfo):
         try:
             yield
         finally:
             released.set()
+
+
+def _info(address: str, port: int) -> tuple[Any, ...]:
+    if ":" in address:
+        return socket.AF_INET6, socket.SOCK_STREAM, 6, "", (address, port, 0, 0)
+    return socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)
