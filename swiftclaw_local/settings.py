@@ -6,6 +6,7 @@ the same everywhere: `send_timeout` is `--send-timeout`, `SWIFTCLAW_SEND_TIMEOUT
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -84,6 +85,33 @@ def _clock(value: Any) -> str:
     return written
 
 
+@dataclass(frozen=True, slots=True)
+class DatabaseUrl:
+    """Where a PostgreSQL database is. As text it has no password; `secret` is the whole, for the driver alone."""
+
+    secret: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return without_password(self.secret)
+
+
+def without_password(text: str) -> str:
+    """Return a text with the passwords of all URLs in it taken out."""
+    hidden = re.sub(r"(://[^:/@\s]*):[^/@\s]*(?:[^\s]*)@", r"\1:***@", text)
+    return re.sub(r"(password=)[^&\s]*", r"\1***", hidden, flags=re.IGNORECASE)
+
+
+def _database(value: Any) -> Path | DatabaseUrl:
+    if isinstance(value, DatabaseUrl):
+        return value
+    scheme, separator, _ = str(value).partition("://")
+    if not separator:
+        return _path(value)
+    if scheme not in ("postgresql", "postgres"):
+        raise ValueError("write a file name, or postgresql://user@host/database")
+    return DatabaseUrl(str(value))
+
+
 def _path(value: Any) -> Path:
     return Path(value).expanduser()
 
@@ -98,7 +126,14 @@ class Settings:
 
     host: str = _setting("127.0.0.1", str, "address the API listens on; any but loopback needs token_file")
     port: int = _setting(DEFAULT_PORT, _whole(0, 65535), "port of the API; 0 takes any free one")
-    db: Path = _setting(DEFAULT_DB, _path, "database file; key, lock and server.json lie beside it")
+    db: Path | DatabaseUrl = _setting(
+        DEFAULT_DB,
+        _database,
+        "database file, key, lock and server.json lie beside it; or postgresql://user@host/database",
+    )
+    worker_only: bool = _setting(
+        False, _flag, "deliver what others accept into the same PostgreSQL database, and serve no API"
+    )
     ephemeral: bool = _setting(False, _flag, "keep everything in memory, and nothing after the end")
     durability: str = _setting(
         "full", _choice("full", "normal"), "full survives power loss, normal the death of the process only"
@@ -174,8 +209,18 @@ class Settings:
 
     @property
     def data_folder(self) -> Path:
-        """The folder of the database."""
-        return self.db.parent
+        """The folder of the database file; of a PostgreSQL database, where its key and server.json lie on this host."""
+        return (self.file or DEFAULT_DB).parent
+
+    @property
+    def file(self) -> Path | None:
+        """The database file; None when the database is PostgreSQL."""
+        return self.db if isinstance(self.db, Path) else None
+
+    @property
+    def database_shown(self) -> str:
+        """Where the database is, for people: the file in full, or the URL without its password."""
+        return str(self.db.resolve()) if isinstance(self.db, Path) else str(self.db)
 
 
 def load_settings(
@@ -236,7 +281,10 @@ def _read(read: Callable[[Any], Any], name: str, value: Any, source: str) -> Any
         reason = error.message
     except (ValueError, TypeError) as error:
         reason = str(error)
-    raise InvalidSetting(f'{name} = "{value}" in {source} cannot be used: {reason}.'.replace("..", "."), field=name)
+    raise InvalidSetting(
+        f'{name} = "{without_password(str(value))}" in {source} cannot be used: {reason}.'.replace("..", "."),
+        field=name,
+    )
 
 
 def _unknown(name: str, source: str, known: list[str]) -> InvalidSetting:

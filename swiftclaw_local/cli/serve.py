@@ -31,7 +31,7 @@ _WIDTH: Final = 30
 _WRITTEN: Final = {
     "host": "ADDRESS",
     "port": "PORT",
-    "db": "FILE",
+    "db": "FILE|URL",
     "durability": "full|normal",
     "clock": "real|manual|xN",
     "seed": "N",
@@ -116,17 +116,26 @@ def _banner(app: App, settings: Settings) -> Callable[[Started], None]:
 
 def banner_lines(started: Started, settings: Settings) -> list[str]:
     """Return what is said when the server is up: where it listens, what it keeps, and how its clock stands."""
-    data = "in memory" if started.db is None else path_text(started.db)
+    data = _place_text(started)
+    api = f"{started.url:<{_WIDTH}} {_reach_text(started.url)}" if started.url else "none: a worker, it only delivers"
     lines = [
         f"SwiftClaw local {__version__}   a fake for development, not the SwiftClaw service",
-        f"  API             {started.url:<{_WIDTH}} {_reach_text(started.url)}".rstrip(),
+        f"  API             {api}".rstrip(),
         f"  data            {data:<{_WIDTH}} {_data_text(started)}",
         f"  clock           {started.clock}",
     ]
     if settings.egress != "local" or settings.allow_host:
         lines.append(f"  sends to        {_egress_text(settings)}")
     kept = "everything is forgotten then" if started.db is None else "scheduled retries are kept"
+    if started.url is None:
+        return [*lines, "Delivering. ^C stops; other dispatchers go on."]
     return [*lines, f"Waiting for events. ^C stops; {kept}."]
+
+
+def _place_text(started: Started) -> str:
+    if started.db is None:
+        return "in memory"
+    return path_text(started.db) if isinstance(started.db, Path) else str(started.db)
 
 
 def _data_text(started: Started) -> str:

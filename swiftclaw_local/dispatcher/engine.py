@@ -16,13 +16,13 @@ from typing import Final, TypeVar, assert_never
 from swiftclaw_local import logs
 from swiftclaw_local.dispatcher.alerting import AlertJudge
 from swiftclaw_local.dispatcher.journal import Journal, sent
-from swiftclaw_local.dispatcher.lanes import Lanes
+from swiftclaw_local.dispatcher.lanes import Lanes, is_late
 from swiftclaw_local.dispatcher.request import HeaderMode, Request, build_request
 from swiftclaw_local.dispatcher.sender import Exchange, Poster
 from swiftclaw_local.dispatcher.watch import Watch
 from swiftclaw_local.errors import EngineStuck, StorageUnavailable
 from swiftclaw_local.logs import Log
-from swiftclaw_local.scheduler.clock import Clock
+from swiftclaw_local.scheduler.clock import Clock, monotonic
 from swiftclaw_local.scheduler.outcome import Answered, Cause, Outcome, Unanswered
 from swiftclaw_local.scheduler.policy import Again, Dead, Decision, RetryAt, Schedule, Succeeded, decide, with_jitter
 from swiftclaw_local.scheduler.wake import Alarm
@@ -150,6 +150,13 @@ class Engine:
             self.wake()
         return len(claims)
 
+    async def give_back_late(self) -> None:
+        """Give claims back that waited so long for a slot that their leases are not to be trusted any more."""
+        claims = self._lanes.withdraw_late(monotonic())
+        if claims:
+            await self._insist(lambda: self._store.give_back(claims, now=self._clock.now()))
+            self.wake()
+
     async def settle(self) -> None:
         """Wait until nothing is in flight and nothing is due at the clock's present time."""
         self.wake()
@@ -187,7 +194,9 @@ class Engine:
         due_at = await self._store.next_due_at(except_webhooks=full)
         # with attempts in flight, a lane that was full at the claim may have room by now: the next step takes from it
         if due_at is not None and due_at <= now and not claimed and not self._attempts:
-            raise EngineStuck(f"A delivery is due since {due_at.isoformat()} and cannot be claimed.")
+            if not self._store.shared:
+                raise EngineStuck(f"A delivery is due since {due_at.isoformat()} and cannot be claimed.")
+            self._wake_in(STORE_RETRY_S)  # another dispatcher was faster, or is just about to commit
         self._alarm.set(due_at)
         if not (self._attempts or self._awake.is_set() or (due_at is not None and due_at <= now)):
             self._idle.set()
@@ -242,6 +251,10 @@ class Engine:
 
     async def _attempt(self, claim: Claim) -> None:
         """Send, decide, record. What it cannot record it tries to record again until it can."""
+        if is_late(claim, monotonic()):
+            await self._insist(lambda: self._store.give_back([claim], now=self._clock.now()))
+            self.wake()
+            return
         started_at = self._clock.now()
         request, exchange = await self._send(claim, started_at)
         ended_at = self._clock.now()

@@ -14,6 +14,11 @@ from swiftclaw_local.storage.records import Claim
 _NONE: Final[frozenset[str]] = frozenset()
 
 
+def is_late(claim: Claim, now: float) -> bool:
+    """Return whether the attempt of a claim may not begin any more: its lease might end, and another send, before it does."""
+    return claim.begin_by is not None and now > claim.begin_by
+
+
 @dataclass(slots=True)
 class Lane:
     """One webhook's claims: those that wait, and the number in flight."""
@@ -75,6 +80,19 @@ class Lanes:
                 del self._lanes[lane.webhook_id]
         self.waiting -= len(claims)
         return claims
+
+    def withdraw_late(self, now: float) -> list[Claim]:
+        """Take out the waiting claims whose attempts may not begin any more at `now` (monotonic seconds), and return them."""
+        late: list[Claim] = []
+        for lane in list(self._lanes.values()):
+            gone = [claim for claim in lane.waiting if is_late(claim, now)]
+            if gone:
+                late += gone
+                lane.waiting = deque(claim for claim in lane.waiting if not is_late(claim, now))
+                if not lane.waiting and lane.in_flight == 0:
+                    del self._lanes[lane.webhook_id]
+        self.waiting -= len(late)
+        return late
 
     def load(self) -> dict[str, int]:
         """Return, per webhook, how many claims are waiting or in flight."""

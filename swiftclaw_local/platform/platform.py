@@ -6,6 +6,8 @@ It knows no HTTP and prints nothing.
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from swiftclaw_local.dispatcher.journal import Journal
 from swiftclaw_local.dispatcher.request import HeaderMode
 from swiftclaw_local.dispatcher.sender import Poster, Sender
 from swiftclaw_local.dispatcher.watch import Watch
-from swiftclaw_local.errors import StorageUnavailable
+from swiftclaw_local.errors import InvalidSetting, StorageUnavailable
 from swiftclaw_local.ids import IdFactory
 from swiftclaw_local.logs import Log
 from swiftclaw_local.platform.alerts import Alerts
@@ -28,16 +30,20 @@ from swiftclaw_local.platform.deliveries import Deliveries
 from swiftclaw_local.platform.events import Events
 from swiftclaw_local.platform.timeline import Timeline
 from swiftclaw_local.platform.webhooks import Webhooks
-from swiftclaw_local.scheduler.clock import Clock, ClockSetting, restored
+from swiftclaw_local.scheduler.clock import Clock, ClockSetting, monotonic, restored
 from swiftclaw_local.scheduler.wake import Heartbeat
-from swiftclaw_local.settings import Settings
+from swiftclaw_local.settings import DatabaseUrl, Settings
 from swiftclaw_local.storage.reads import Reads
 from swiftclaw_local.storage.records import Opened
-from swiftclaw_local.storage.sqlite import SqliteStore
-from swiftclaw_local.storage.sqlite_file import Durability
+from swiftclaw_local.storage.secretbox import given_key, read_key
+from swiftclaw_local.storage.sqlite import KEY_FILE, SqliteStore
+from swiftclaw_local.storage.sqlite_file import Durability, make_folder
 from swiftclaw_local.storage.store import Store
 
 HEARTBEAT_S: Final = 1.0
+# A lease outlasts an attempt by this (seconds); of it the margin is kept for the answer's body, and clocks' paces.
+LEASE_SLACK_S: Final = 5.0
+LEASE_MARGIN_S: Final = 2.0
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder in memory; mkdtemp makes a private one in it
 
 
@@ -79,7 +85,8 @@ class Platform:
             connect_timeout_s=settings.connect_timeout.total_seconds(),
             ca_file=settings.ca_file,
         )
-        watch = Watch()
+        watch = self._watch = Watch()
+        self._tasks: set[asyncio.Task[int]] = set()
         self._journal = Journal(log, every_line=settings.log_level == "debug")
         self._judge = AlertJudge(self._store, self.reads, self._sender, clock=clock, log=log)
         self._engine = Engine(
@@ -129,6 +136,8 @@ class Platform:
             kept = await database.reads.kept_clock()
             setting = None if kept is None else ClockSetting(rate=kept.rate, at=kept.at, lead=kept.lead)
             clock = restored(setting, rate=settings.clock_rate)
+            check_clock_of_worker(settings, rate=clock.rate)
+            await database.store.hold_clock(virtual=clock.rate != 1)
             if settings.seed is not None:
                 database.ids.go_on_after(repr(await database.reads.counts()))
             opened = await database.store.recover(now=clock.now())
@@ -143,6 +152,7 @@ class Platform:
         await self._sender.start()
         await self._judge.start()
         await self.timeline.keep()
+        self._store.listen(self._heard)
         self._engine.start()
         self._heartbeat.every(HEARTBEAT_S, "beat", self._beat)
         self._heartbeat.start()
@@ -183,11 +193,30 @@ class Platform:
             self._log.warning(logs.CLOCK_JUMPED, seconds=round(jump.total_seconds(), 3))
         self._engine.wake()
         try:
+            if self._store.shared:
+                await self._look_after_shared_work()
             await self._judge.judge()
             if self.clock.mode == "fast":
                 await self.timeline.keep()
         except StorageUnavailable as error:  # the next beat tries again
             self._log.warning(logs.STORE_FAILED, step="beat", error=error.message)
+
+    async def _look_after_shared_work(self) -> None:
+        """Give back what dead dispatchers had in flight and what waited here for too long; wake who waits for others' work."""
+        await self._engine.give_back_late()
+        reaped = await self._store.reap(now=self.clock.now())
+        if reaped:
+            self._log.warning(logs.LEASE_REAPED, deliveries=reaped)
+            self._engine.wake()
+        self._watch.tell_all()
+
+    def _heard(self, news: str) -> None:
+        """Do what other dispatchers' news ask for: webhooks that changed are read anew by the next claims."""
+        if news == "webhooks":
+            task = asyncio.create_task(self._engine.take_back())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._engine.wake()
 
     def _engine_settings(self) -> EngineSettings:
         settings = self.settings
@@ -204,6 +233,8 @@ class Platform:
 def _database(settings: Settings) -> Database:
     """Return the database of the settings, not opened yet; an ephemeral one lies in a private folder, in memory if possible."""
     ids = IdFactory(settings.seed)
+    if isinstance(settings.db, DatabaseUrl):
+        return _postgres(settings, settings.db, ids)
     folder = None
     path = settings.db
     if settings.ephemeral:
@@ -211,8 +242,45 @@ def _database(settings: Settings) -> Database:
         path = folder / settings.db.name
     kept: Durability = "normal" if settings.durability == "normal" else "full"
     durability: Durability = "off" if settings.ephemeral else kept
-    store = SqliteStore(path, ids=ids, durability=durability)
+    store = SqliteStore(path, ids=ids, durability=durability, key=given_key(os.environ))
     return Database(store, store.reads(), ids, folder)
+
+
+def _postgres(settings: Settings, url: DatabaseUrl, ids: IdFactory) -> Database:
+    """Return the PostgreSQL database of the settings, not opened yet."""
+    from swiftclaw_local.storage.postgres import Lease, PostgresStore  # noqa: PLC0415 - loads a driver that few need
+
+    if settings.ephemeral:
+        raise InvalidSetting("--ephemeral and a PostgreSQL --db contradict each other.", hint="Leave one of them out.")
+    key = given_key(os.environ)
+
+    def find_key(may_create: bool) -> bytes:
+        if key is not None:
+            return key
+        make_folder(settings.data_folder)
+        return read_key(settings.data_folder / KEY_FILE, may_create=may_create)
+
+    lease = Lease(
+        lasts_s=settings.send_timeout.total_seconds() + LEASE_SLACK_S,
+        begin_within_s=LEASE_SLACK_S - LEASE_MARGIN_S,
+        monotonic=monotonic,
+    )
+    store = PostgresStore(url.secret, shown=str(url), ids=ids, find_key=find_key, lease=lease)
+    return Database(store, store.reads(), ids, None)
+
+
+def check_clock_of_worker(settings: Settings, *, rate: float) -> None:
+    """Raises: InvalidSetting when a worker would run with a manual or fast clock, or on a database of one engine."""
+    if settings.worker_only and settings.file is not None:
+        raise InvalidSetting(
+            "A worker needs a database that many can share, and a file is for one engine.",
+            hint="Give it the server's: swiftclaw serve --worker-only --db postgresql://user@host/database",
+        )
+    if settings.worker_only and rate != 1:
+        raise InvalidSetting(
+            "A worker runs on real time; a manual or fast clock is for one dispatcher alone.",
+            hint="Leave --clock out, and set the server's clock to real: swiftclaw clock set real",
+        )
 
 
 def _remove(folder: Path | None) -> None:

@@ -33,7 +33,10 @@ class Moved:
 
 
 class Timeline:
-    """The clock as people and tests move it. One move at a time."""
+    """The clock as people and tests move it. One move at a time.
+
+    Stopping it, or letting it run fast, raises ClockShared while other dispatchers are at work on the database.
+    """
 
     def __init__(
         self, store: Store, *, clock: Clock, engine: Engine, alerts: AlertJudge, journal: Journal, log: Log
@@ -48,6 +51,7 @@ class Timeline:
 
     async def freeze(self) -> None:
         """Stop the clock; what is due later waits until the clock is moved."""
+        await self._store.hold_clock(virtual=True)
         self._clock.freeze()
         await self.keep()
 
@@ -55,9 +59,11 @@ class Timeline:
         """Let the clock run at the real pace again."""
         self._clock.resume()
         await self.keep()
+        await self._store.hold_clock(virtual=False)
 
     async def run_at(self, rate: float) -> None:
         """Let the clock run `rate` times as fast. Raises: InvalidSetting."""
+        await self._store.hold_clock(virtual=rate != 1)
         self._clock.run_at(rate)
         await self.keep()
 

@@ -31,7 +31,7 @@ from swiftclaw_local.server.explanation import span_text
 from swiftclaw_local.server.guard import is_loopback
 from swiftclaw_local.server.ports import bind
 from swiftclaw_local.server.tokens import read_tokens
-from swiftclaw_local.settings import Settings
+from swiftclaw_local.settings import DatabaseUrl, Settings
 from swiftclaw_local.storage.records import Opened
 
 # How long requests under way may take to end when the server stops; a longer wait of a client is cut off.
@@ -44,8 +44,8 @@ _WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound t
 class Started:
     """What a person wants to know of a server that has just started; `db` is None when everything is in memory."""
 
-    url: str
-    db: Path | None
+    url: str | None  # None: a worker, which serves no API
+    db: Path | DatabaseUrl | None
     durability: str
     opened: Opened
     clock: str
@@ -76,19 +76,26 @@ def check_address(settings: Settings) -> None:
 async def _serve(settings: Settings, started: Callable[[Started], None]) -> None:
     stop = _stop_on_signals()
     async with AsyncExitStack() as stack:
-        sockets = bind(settings.host, settings.port, db=None if settings.ephemeral else settings.db)
-        for bound in sockets:
-            stack.callback(bound.close)
+        sockets = [] if settings.worker_only else _bound(settings, stack)
         platform = await stack.enter_async_context(_running(settings, sockets))
-        await stack.enter_async_context(_answering(platform, sockets))
-        url = _url(settings.host, sockets)
-        stack.enter_context(_server_file(settings, url))
+        url = None
+        if not settings.worker_only:
+            await stack.enter_async_context(_answering(platform, sockets))
+            url = _url(settings.host, sockets)
+            stack.enter_context(_server_file(settings, url))
         started(_started(platform, url))
         # What the start has made lives as long as the process: looking through it at every collection of garbage cost a
         # tenth of each delivery.
         gc.collect()
         gc.freeze()
         await stop.wait()
+
+
+def _bound(settings: Settings, stack: AsyncExitStack) -> list[socket.socket]:
+    sockets = bind(settings.host, settings.port, db=None if settings.ephemeral else settings.file)
+    for each in sockets:
+        stack.callback(each.close)
+    return sockets
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -149,7 +156,7 @@ def _server_file(settings: Settings, url: str) -> Iterator[None]:
         yield
         return
     path = settings.data_folder / "server.json"
-    note = {"url": url, "pid": os.getpid(), "db": str(settings.db.resolve())}
+    note = {"url": url, "pid": os.getpid(), "db": settings.database_shown}
     fresh = path.with_suffix(".json.new")
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         json.dump(note, file)
@@ -160,7 +167,7 @@ def _server_file(settings: Settings, url: str) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def _started(platform: Platform, url: str) -> Started:
+def _started(platform: Platform, url: str | None) -> Started:
     settings = platform.settings
     return Started(
         url=url,

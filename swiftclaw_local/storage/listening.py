@@ -67,9 +67,11 @@ class Listening:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         self._task = None
-        if self._connection is not None:
-            await self._connection.close()
-        self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error):  # at once: the server would notice the end of the connection later
+                await connection.execute("SELECT pg_advisory_unlock_all()")
+            await connection.close()
 
     async def _connect(self) -> None:
         connection = await connect(self._url)

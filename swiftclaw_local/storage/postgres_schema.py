@@ -42,15 +42,22 @@ def open_database(url: str, *, shown: str, find_key: FindKey) -> SecretBox:
             if version != SCHEMA_VERSION:
                 _upgrade(connection, key_check=None if version is not None else box.new_check())
             return box
-    except psycopg.OperationalError as error:
-        raise DatabaseUnreachable(
-            f"PostgreSQL does not let us in at {shown}: {reason(error)}.",
-            hint="Check that the server runs, and the host, port, user, password and database of --db.",
-        ) from None
     except psycopg.errors.InsufficientPrivilege as error:
         raise DatabaseUnreachable(
             f"The user of {shown} may not do what is needed: {reason(error)}.",
             hint="It needs CREATE on the schema once, to make the tables, and owns them from then on.",
+        ) from None
+    except psycopg.ProgrammingError as error:
+        if error.sqlstate is not None:
+            raise
+        raise DatabaseUnreachable(  # what the driver says of a URL that it cannot read repeats the URL
+            f"{shown} is not a URL that PostgreSQL's driver can read.",
+            hint="Write --db postgresql://user:password@host:5432/database, with %40 for @ in the password.",
+        ) from None
+    except psycopg.OperationalError as error:
+        raise DatabaseUnreachable(
+            f"PostgreSQL does not let us in at {shown}: {reason(error)}.",
+            hint="Check that the server runs, and the host, port, user, password and database of --db.",
         ) from None
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -49,6 +50,19 @@ class SecretBox:
     def check(self, sealed: bytes) -> None:
         """Raises: WrongKey when the value was sealed with another key."""
         self.open(sealed, owner="key_check")
+
+
+def given_key(environment: Mapping[str, str]) -> bytes | None:
+    """Return the key in SWIFTCLAW_KEY (64 hex digits), None when there is none. Raises: WrongKey."""
+    written = environment.get("SWIFTCLAW_KEY")
+    if not written:
+        return None
+    try:
+        return bytes.fromhex(written.strip())
+    except ValueError:
+        raise WrongKey(
+            "SWIFTCLAW_KEY does not hold a key.", hint="It is what the file swiftclaw.key holds: 64 hex digits."
+        ) from None
 
 
 def read_key(path: Path, *, may_create: bool) -> bytes:

@@ -28,7 +28,7 @@ def settings(tmp_path: Path) -> Settings:
 def crash_image(settings: Settings, folder: Path) -> Settings:
     """Return settings for a copy of the database as it lies on the disk now, as a dead process would leave it."""
     shutil.copytree(settings.data_folder, folder)
-    return Settings(db=folder / settings.db.name, clock="manual")
+    return Settings(db=folder / "swiftclaw.db", clock="manual")
 
 
 async def states(platform: Platform) -> list[State]:

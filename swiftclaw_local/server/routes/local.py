@@ -28,7 +28,7 @@ async def show_status(platform: Platform, request: web.Request) -> StatusOut:
         version=__version__,
         pid=os.getpid(),
         address=str(request.url.origin()),
-        data="memory" if settings.ephemeral else str(settings.db.resolve()),
+        data="memory" if settings.ephemeral else settings.database_shown,
         durability="none" if settings.ephemeral else settings.durability,
         ephemeral=settings.ephemeral,
         clock=await show_clock(platform),

@@ -1,0 +1,206 @@
+"""Several dispatchers on one PostgreSQL: who holds what, for how long, and what becomes of it when its holder dies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from swiftclaw_local.errors import ClockShared, DatabaseTooNew, ForeignDatabase, WrongKey
+from swiftclaw_local.ids import IdFactory
+from swiftclaw_local.scheduler.clock import SystemTime
+from swiftclaw_local.storage.listening import DUE, WEBHOOKS
+from swiftclaw_local.storage.postgres import Lease, PostgresStore
+from swiftclaw_local.storage.records import WebhookChange
+from swiftclaw_local.storage.states import State
+from swiftclaw_local.storage.store import Store
+from tests.postgres_server import PostgresServer
+from tests.storage.databases import KEY, PostgresDatabase, ReadableStore
+from tests.storage.laps import claimed, leased
+from tests.storage.values import NOW, event, later, succeeded, webhook
+
+
+@pytest.fixture
+def database(postgres: PostgresServer, tmp_path: Path) -> PostgresDatabase:
+    PostgresDatabase.server = postgres
+    return PostgresDatabase(tmp_path)
+
+
+@pytest.fixture
+async def other(database: PostgresDatabase, store: ReadableStore) -> AsyncIterator[ReadableStore]:
+    """A second dispatcher on the database of `store`."""
+    async with opened(database) as second:
+        yield second
+
+
+@asynccontextmanager
+async def opened(database: PostgresDatabase) -> AsyncIterator[ReadableStore]:
+    store = database.store()
+    await store.open()
+    yield store
+    await store.close()
+
+
+@asynccontextmanager
+async def locked_rows(database: PostgresDatabase) -> AsyncIterator[None]:
+    """Hold every delivery, as another dispatcher's claim does until its commit."""
+    async with await psycopg.AsyncConnection.connect(database.url) as connection:
+        await connection.execute("SELECT id FROM delivery FOR UPDATE")
+        yield
+
+
+async def test_what_one_claimed_the_other_does_not_get(store: Store, other: Store) -> None:
+    await store.add_webhook(webhook(), secret="s")
+    for number in range(20):
+        await store.add_event(event(number), now=NOW)
+    both = await asyncio.gather(claimed(store, limit=12), claimed(other, limit=12))
+    ids = [claim.delivery_id for claims in both for claim in claims]
+    assert (len(ids), len(set(ids))) == (20, 20)
+
+
+async def test_a_claim_does_not_wait_for_rows_that_another_claim_holds(
+    store: Store, database: PostgresDatabase
+) -> None:
+    await store.add_webhook(webhook(), secret="s")
+    await store.add_event(event(), now=NOW)
+    async with locked_rows(database), asyncio.timeout(2):
+        assert await claimed(store) == []
+    assert len(await claimed(store)) == 1
+
+
+async def test_a_lease_that_holds_is_not_taken_over(store: Store, other: Store) -> None:
+    await store.add_webhook(webhook(), secret="s")
+    claim = await leased(store)
+    assert await other.reap(now=later(days=1)) == 0  # the engine's clock has no say in it
+    assert (await store.record(succeeded(claim))).superseded is False
+
+
+async def test_what_a_dead_dispatcher_held_is_interrupted_and_due_again(
+    store: ReadableStore, other: Store, database: PostgresDatabase
+) -> None:
+    await store.add_webhook(webhook(), secret="s")
+    claim = await leased(store)
+    database.let_leases_run_out()
+    assert await other.reap(now=later(seconds=20)) == 1
+    (attempt,) = await store.reads().attempts(claim.delivery_id)
+    assert (attempt.outcome, attempt.started_at, attempt.ended_at) == ("interrupted", NOW, later(seconds=20))
+    (again,) = await claimed(other, now=later(seconds=20))
+    assert (again.lease_token, again.attempt_number, again.retries_used) == (2, 2, 0)
+
+
+async def test_a_frozen_dispatcher_that_wakes_inside_the_next_ones_attempt_changes_nothing(
+    store: ReadableStore, other: Store, database: PostgresDatabase
+) -> None:
+    await store.add_webhook(webhook(), secret="s")
+    frozen = await leased(store)
+    database.let_leases_run_out()
+    await other.reap(now=NOW)
+    (current,) = await claimed(other)
+    late = await store.record(succeeded(frozen))
+    assert (late.outcome, late.state) == ("interrupted", State.IN_FLIGHT)
+    assert (await store.reads().delivery(frozen.delivery_id)).state is State.IN_FLIGHT
+    assert (await other.record(succeeded(current))).superseded is False
+
+
+async def test_two_that_reap_at_once_write_one_row(
+    store: ReadableStore, other: Store, database: PostgresDatabase
+) -> None:
+    await store.add_webhook(webhook(), secret="s")
+    claim = await leased(store)
+    database.let_leases_run_out()
+    assert sorted(await asyncio.gather(store.reap(now=NOW), other.reap(now=NOW))) == [0, 1]
+    assert len(await store.reads().attempts(claim.delivery_id)) == 1
+
+
+async def test_a_reaper_does_not_wait_for_a_result_that_is_being_written(
+    store: Store, other: Store, database: PostgresDatabase
+) -> None:
+    await store.add_webhook(webhook(), secret="s")
+    await leased(store)
+    database.let_leases_run_out()
+    async with locked_rows(database), asyncio.timeout(2):
+        assert await other.reap(now=NOW) == 0
+    assert await other.reap(now=NOW) == 1
+
+
+async def test_a_claim_says_until_when_its_attempt_may_begin_counted_from_before_it_was_asked_for(
+    database: PostgresDatabase,
+) -> None:
+    moments = iter(range(100, 200))
+    lease = Lease(lasts_s=15, begin_within_s=3, monotonic=lambda: next(moments))
+    store = PostgresStore(database.url, shown="the tests", ids=IdFactory(), find_key=lambda _: KEY, lease=lease)
+    await store.open()
+    await store.add_webhook(webhook(), secret="s")
+    first = await leased(store)
+    await store.add_event(event(2), now=NOW)
+    (second,) = await claimed(store)
+    await store.close()
+    assert (first.begin_by, second.begin_by) == (103, 105)
+
+
+async def test_a_webhook_changed_by_one_is_known_to_the_next_event_of_the_other(store: Store, other: Store) -> None:
+    hook = await store.add_webhook(webhook(), secret="old")
+    assert (await leased(other, 1)).secret == "old"
+    await store.change_webhook(hook.id, WebhookChange(url="http://localhost:9/new", secret="new"))
+    claim = await leased(other, 2)
+    assert (claim.url, claim.secret) == ("http://localhost:9/new", "new")
+    await store.remove_webhook(hook.id, now=NOW)
+    assert (await other.add_event(event(3), now=NOW)).delivery_ids == ()
+
+
+async def test_others_are_told_of_what_is_due_and_of_changed_webhooks(store: Store, other: Store) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    other.listen(heard.put_nowait)
+    await other.hold_clock(virtual=False)
+    await store.add_webhook(webhook(), secret="s")
+    assert await asyncio.wait_for(heard.get(), 5) == WEBHOOKS
+    await store.add_event(event(), now=NOW)
+    assert await asyncio.wait_for(heard.get(), 5) == DUE
+
+
+async def test_a_virtual_clock_is_for_one_alone(store: Store, other: Store) -> None:
+    await store.hold_clock(virtual=False)
+    await other.hold_clock(virtual=False)
+    with pytest.raises(ClockShared):
+        await other.hold_clock(virtual=True)
+    await store.close()
+    await other.hold_clock(virtual=True)
+    await store.open()
+    with pytest.raises(ClockShared):
+        await store.hold_clock(virtual=False)
+
+
+async def test_many_that_start_at_once_make_the_tables_once(database: PostgresDatabase) -> None:
+    stores = [database.store() for _ in range(4)]
+    await asyncio.gather(*(store.open() for store in stores))
+    await asyncio.gather(*(store.close() for store in stores))
+    assert database.rows("SELECT count(*) FROM key_check") == [(1,)]
+
+
+async def test_another_key_is_refused(database: PostgresDatabase, store: Store) -> None:
+    lease = Lease(lasts_s=15, begin_within_s=3, monotonic=SystemTime.monotonic)
+    wrong = PostgresStore(database.url, shown="x", ids=IdFactory(), find_key=lambda _: bytes(32), lease=lease)
+    with pytest.raises(WrongKey):
+        await wrong.open()
+    await wrong.close()
+
+
+async def test_a_newer_database_is_refused(database: PostgresDatabase, store: Store) -> None:
+    database.meddle("UPDATE alembic_version SET version_num = '0099'")
+    newer = database.store()
+    with pytest.raises(DatabaseTooNew, match="tables 99"):
+        await newer.open()
+    await newer.close()
+
+
+async def test_another_programs_tables_are_refused_and_not_touched(database: PostgresDatabase) -> None:
+    database.meddle("CREATE TABLE event (theirs int)")
+    ours = database.store()
+    with pytest.raises(ForeignDatabase):
+        await ours.open()
+    await ours.close()
+    assert database.rows("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()") == [("event",)]
