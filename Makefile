@@ -7,7 +7,7 @@ SEEDS ?= 1-300
 DB = sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format format-check lint types docs lock receivers bench simulate soak mutants clean setup
+.PHONY: help run test check format format-check lint types docs lock receivers bench simulate soak mutants crash clean setup
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ soak: setup ## Simulate 5,000 seeds, on two processors
 
 mutants: setup ## Take each guard out of a copy of the code, and say which seed or test misses it
 	@$(PY) -m tests.mutants $(ARGS)
+
+crash: setup ## Kill and stop real servers under load: 200 and 100 times with each of 3 seeds
+	@$(PY) -m tests.crash $(ARGS)
 
 clean: ## Remove what was built and installed; keeps .swiftclaw, where your data is
 	@rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

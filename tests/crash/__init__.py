@@ -1,0 +1,1 @@
+"""Real processes under load that are killed, stopped and starved, with a judge outside of them."""
