@@ -181,6 +181,9 @@ class Settings:
         None, _path, "file of API tokens, one a line, each with an optional scope: read, emit, manage, admin"
     )
     api_host: tuple[str, ...] = _setting((), _names, "further names by which the API may be called, besides loopback's")
+    retention: timedelta | None = _setting(
+        None, _duration, "how long events are kept after their deliveries ended, as 30d; unset: for ever"
+    )
     log_format: str = _setting(
         "auto", _choice("auto", "text", "json"), "log lines for people or machines; auto: text on a terminal"
     )

@@ -40,6 +40,7 @@ JOBS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry("status", _HERE + "server_commands:status", "Show the whole server at a glance."),
         Entry("doctor", _HERE + "doctor:doctor", "Look for what is wrong with the set-up."),
         Entry("reset", _HERE + "server_commands:reset", "Forget everything, and start over."),
+        Entry("prune", _HERE + "server_commands:prune", "Delete old events, with their deliveries and logs."),
     ),
     "Platform": (
         Entry(

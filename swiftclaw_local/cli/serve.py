@@ -48,6 +48,7 @@ _WRITTEN: Final = {
     "ca_file": "FILE",
     "token_file": "FILE",
     "api_host": "HOST",
+    "retention": "TIME",
     "log_format": "auto|text|json",
     "log_level": "debug|info|warning|error",
 }

@@ -1,4 +1,4 @@
-"""`swiftclaw ready`, `status`, `reset`: the running server as a whole.
+"""`swiftclaw ready`, `status`, `reset`, `prune`: the running server as a whole.
 
 Starting one is in `serve`, looking for what is wrong in `doctor`.
 """
@@ -126,3 +126,21 @@ def reset(app: App, yes: bool, keep: str | None) -> int:
     else:
         app.output.line(f"Forgot {what}." + (" The webhooks are kept." if keep else ""))
     return 0
+
+
+@command("prune")
+@click.option(
+    "--older-than", metavar="TIME", required=True, help="How long ago their deliveries must have ended, as 30d."
+)
+@pass_app
+def prune(app: App, older_than: str) -> None:
+    """Delete old events, with their deliveries and logs.
+
+    Events with a delivery that has not ended are kept, however old. To do it by itself: serve --retention 30d.
+    """
+    parse_duration(older_than, field="--older-than")
+    pruned = app.client.post("/_local/prune", {"older_than": older_than})
+    if app.output.as_json:
+        app.output.json(pruned)
+    else:
+        app.output.line(f"Deleted {counted(pruned['events'], 'event')} older than {older_than}.")

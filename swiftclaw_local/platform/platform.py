@@ -11,6 +11,8 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +46,10 @@ HEARTBEAT_S: Final = 1.0
 # A lease outlasts an attempt by this (seconds); of it the margin is kept for the answer's body, and clocks' paces.
 LEASE_SLACK_S: Final = 5.0
 LEASE_MARGIN_S: Final = 2.0
+# How often old events are looked for (seconds); how many are deleted in one transaction, and the pause for others after it.
+RETENTION_S: Final = 60.0
+PRUNED_AT_ONCE: Final = 200
+PRUNE_PAUSE_S: Final = 0.05
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder in memory; mkdtemp makes a private one in it
 
 
@@ -155,6 +161,8 @@ class Platform:
         self._store.listen(self._heard)
         self._engine.start()
         self._heartbeat.every(HEARTBEAT_S, "beat", self._beat)
+        if self.settings.retention is not None:
+            self._heartbeat.every(RETENTION_S, "retention", partial(self._retain, self.settings.retention))
         self._heartbeat.start()
         self._log.info(logs.ENGINE_STARTED, overdue=self.opened.overdue, interrupted=self.opened.interrupted)
 
@@ -183,6 +191,16 @@ class Platform:
         await self.timeline.keep()
         await self._judge.judge()
 
+    async def prune(self, *, older_than: timedelta) -> int:
+        """Delete events whose deliveries all ended longer ago than this, and all that belongs to them; return their number."""
+        before, pruned = self.clock.now() - older_than, 0
+        while True:
+            found = await self._store.prune(before=before, limit=PRUNED_AT_ONCE)
+            pruned += found
+            if found < PRUNED_AT_ONCE:
+                return pruned
+            await asyncio.sleep(PRUNE_PAUSE_S)
+
     # --- the heartbeat ------------------------------------------------------------------------------------------
 
     async def _beat(self) -> None:
@@ -200,6 +218,16 @@ class Platform:
                 await self.timeline.keep()
         except StorageUnavailable as error:  # the next beat tries again
             self._log.warning(logs.STORE_FAILED, step="beat", error=error.message)
+
+    async def _retain(self, older_than: timedelta) -> None:
+        """Forget what is older than the settings ask for."""
+        try:
+            pruned = await self.prune(older_than=older_than)
+        except StorageUnavailable as error:  # the next time tries again
+            self._log.warning(logs.STORE_FAILED, step="retention", error=error.message)
+            return
+        if pruned:
+            self._log.info(logs.EVENTS_PRUNED, events=pruned)
 
     async def _look_after_shared_work(self) -> None:
         """Give back what dead dispatchers had in flight and what waited here for too long; wake who waits for others' work."""

@@ -147,6 +147,12 @@ class ResetRequest(Model):
     keep: list[Literal["webhooks"]] = Field(default=[])
 
 
+class PruneRequest(Model):
+    """Delete events whose deliveries all ended longer ago than `older_than`, as `30d`."""
+
+    older_than: DurationText
+
+
 class VerifyRequest(Model):
     """Check a signature over a body, base64 of its exact bytes."""
 

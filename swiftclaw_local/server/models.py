@@ -296,6 +296,12 @@ class StatusOut(Model):
     stuck: int
 
 
+class PrunedOut(Model):
+    """How many events were deleted, with all that belongs to them."""
+
+    events: int
+
+
 class HealthOut(Model):
     ok: bool
     reason: str | None = None

@@ -190,6 +190,29 @@ def keep_clock(connection: Connection, *, clock: KeptClock) -> None:
     )
 
 
+def prune(connection: Connection, *, before: datetime, limit: int) -> int:
+    """See `Store.prune`."""
+    moment = to_text(before)
+    connection.execute("DELETE FROM alert_event WHERE at < ?", (moment,))
+    rows = connection.execute(
+        "SELECT e.id FROM event e WHERE e.accepted_at < ? AND NOT EXISTS (SELECT 1 FROM delivery d"
+        " WHERE d.event_id = e.id AND (d.ended_at IS NULL OR d.ended_at >= ?)) ORDER BY e.seq LIMIT ?",
+        (moment, moment, limit),
+    ).fetchall()
+    ids = [row[0] for row in rows]
+    if not ids:
+        return 0
+    these = f"({', '.join('?' * len(ids))})"
+    # the names are written out here, the ids are bound
+    connection.execute(
+        f"DELETE FROM attempt WHERE delivery_id IN (SELECT id FROM delivery WHERE event_id IN {these})",  # noqa: S608
+        ids,
+    )
+    connection.execute(f"DELETE FROM delivery WHERE event_id IN {these}", ids)  # noqa: S608
+    connection.execute(f"DELETE FROM event WHERE id IN {these}", ids)  # noqa: S608
+    return len(ids)
+
+
 def reset(connection: Connection, *, keep_webhooks: bool) -> None:
     """See `Store.reset`."""
     for table in ("attempt", "delivery", "event", "alert_event", "alert", "clock"):

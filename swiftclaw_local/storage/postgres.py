@@ -256,6 +256,10 @@ class PostgresStore:
         """See `Store.keep_clock`."""
         await self._work(partial(changes.keep_clock, clock=clock))
 
+    async def prune(self, *, before: datetime, limit: int) -> int:
+        """See `Store.prune`. Alone, so that nothing is replayed that is just being deleted."""
+        return await self._work(partial(changes.prune, before=before, limit=limit), alone=True)
+
     async def reset(self, *, keep_webhooks: bool) -> None:
         """See `Store.reset`."""
         await self._change_webhooks(partial(changes.reset, keep_webhooks=keep_webhooks))

@@ -318,6 +318,10 @@ class SqliteStore:
         """See `Store.keep_clock`."""
         await self._running.writer.run(partial(changes.keep_clock, clock=clock))
 
+    async def prune(self, *, before: datetime, limit: int) -> int:
+        """See `Store.prune`."""
+        return await self._running.writer.run(partial(changes.prune, before=before, limit=limit))
+
     async def reset(self, *, keep_webhooks: bool) -> None:
         """See `Store.reset`."""
         running = self._running

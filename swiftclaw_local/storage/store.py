@@ -155,5 +155,11 @@ class Store(Protocol):
     async def keep_clock(self, clock: KeptClock) -> None:
         """Remember how the clock stands."""
 
+    async def prune(self, *, before: datetime, limit: int) -> int:
+        """Delete up to `limit` of the oldest events that were accepted before a time and whose deliveries all ended before it.
+
+        Their deliveries and attempts go with them, and alerts' history of that time. Returns the number of events.
+        """
+
     async def reset(self, *, keep_webhooks: bool) -> None:
         """Forget events, deliveries, attempts, alerts and the clock; and, unless kept, webhooks and counters."""

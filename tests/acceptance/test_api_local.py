@@ -91,6 +91,16 @@ async def test_a_reset_forgets_everything_or_all_but_the_webhooks(api: Api) -> N
     assert (await api.get("/v1/webhooks"))[1]["data"] == []
 
 
+async def test_prune_deletes_what_ended_long_ago(api: Api) -> None:
+    await api.webhook()
+    await api.emitted()
+    assert await api.post("/_local/prune", {"older_than": "1h"}) == (200, {"events": 0})
+    await api.post("/_local/clock/advance", {"by": "2h"})
+    assert await api.post("/_local/prune", {"older_than": "1h"}) == (200, {"events": 1})
+    assert (await api.get("/v1/deliveries"))[1]["data"] == []
+    assert (await api.refused("POST", "/_local/prune", {"older_than": "soon"}))[0] == 400
+
+
 async def test_verify_says_whether_and_why_not(api: Api) -> None:
     body = b'{"a":1}'
     good = hmac.new(b"scsec_dev", body, hashlib.sha256).hexdigest()

@@ -253,6 +253,13 @@ def test_reset_with_yes_forgets(api: FakeApi, capsys: Shown) -> None:
     )
 
 
+def test_prune_says_how_much_it_deleted(api: FakeApi, capsys: Shown) -> None:
+    api.on("POST /_local/prune", {"events": 12})
+    assert [main(["prune", "--older-than", "30d"]), main(["prune", "--older-than", "30 moons"])] == [0, 2]
+    assert api.bodies("POST /_local/prune") == [{"older_than": "30d"}]
+    assert capsys.readouterr().out == "Deleted 12 events older than 30d.\n"
+
+
 # --- verify -----------------------------------------------------------------------------------------------------
 
 

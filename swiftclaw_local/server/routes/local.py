@@ -11,11 +11,12 @@ from aiohttp import web
 
 from swiftclaw_local import __version__
 from swiftclaw_local.dispatcher.explain import explain
-from swiftclaw_local.errors import InvalidInput, InvalidJson, StorageFull, StorageUnavailable
+from swiftclaw_local.durations import parse_duration
+from swiftclaw_local.errors import InvalidDuration, InvalidInput, InvalidJson, StorageFull, StorageUnavailable
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.server.adapter import Answer, Route
-from swiftclaw_local.server.bodies import ResetRequest, VerifyRequest
-from swiftclaw_local.server.models import StatusOut, VerifyOut
+from swiftclaw_local.server.bodies import PruneRequest, ResetRequest, VerifyRequest
+from swiftclaw_local.server.models import PrunedOut, StatusOut, VerifyOut
 from swiftclaw_local.server.routes.clock import show_clock
 from swiftclaw_local.server.shapes import COUNTED
 
@@ -46,6 +47,11 @@ async def reset(platform: Platform, body: ResetRequest) -> Answer:
     return Answer(204)
 
 
+async def prune(platform: Platform, body: PruneRequest) -> PrunedOut:
+    """Delete events whose deliveries all ended longer ago than `older_than`, and all that belongs to them."""
+    return PrunedOut(events=await platform.prune(older_than=parse_duration(body.older_than, field="older_than")))
+
+
 async def verify_signature(body: VerifyRequest) -> VerifyOut:
     """Check a signature over a body, and say why it does not match."""
     try:
@@ -65,6 +71,14 @@ ROUTES: Final = (
         "admin",
         {204: None},
         (InvalidInput, InvalidJson, StorageUnavailable, StorageFull),
+    ),
+    Route(
+        "POST",
+        "/_local/prune",
+        prune,
+        "admin",
+        {200: PrunedOut},
+        (InvalidInput, InvalidJson, InvalidDuration, StorageUnavailable, StorageFull),
     ),
     Route("POST", "/_local/verify", verify_signature, "read", {200: VerifyOut}, (InvalidInput, InvalidJson)),
 )
