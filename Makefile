@@ -7,7 +7,7 @@ SEEDS ?= 1-300
 DB = sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format format-check lint types docs lock receivers bench simulate soak mutants crash clean setup
+.PHONY: help run test check format format-check lint types docs lock receivers histories bench simulate soak mutants crash clean setup
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ lock: setup ## Write the lock files again from pyproject.toml (ARGS=--upgrade fo
 receivers: setup ## Play every receiver that misbehaves, with either parser, and print the tables
 	@RECEIVERS=full $(PY) -m pytest tests/misbehaving -q -s $(ARGS)
 	@AIOHTTP_NO_EXTENSIONS=1 $(PY) -m pytest tests/misbehaving/test_rows.py tests/misbehaving/test_sequences.py -q -s $(ARGS)
+
+histories: setup ## Try 2,000 random histories of webhooks and deliveries against a small model
+	@MODEL_HISTORIES=2000 $(PY) -m pytest tests/engine/test_model.py -q $(ARGS)
 
 bench: setup ## Measure, and print the tables
 	@$(PY) -m tests.bench $(ARGS)
