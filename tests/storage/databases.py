@@ -155,6 +155,10 @@ class PostgresDatabase:
     def let_leases_run_out(self) -> None:
         self.meddle("UPDATE delivery SET leased_until = leased_until - interval '1 hour' WHERE state = 'in_flight'")
 
+    def end_connections(self) -> None:
+        """End every connection of the stores, as a restart of the server does."""
+        self.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'swiftclaw-local'")
+
     def _connect(self) -> psycopg.Connection[Any]:
         connection = psycopg.connect(self.url, autocommit=True)
         connection.execute("SET TimeZone = 'UTC'")

@@ -9,15 +9,27 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 
-from swiftclaw_local.errors import ClockShared, DatabaseTooNew, ForeignDatabase, WrongKey
+from swiftclaw_local.errors import (
+    ClockShared,
+    DatabaseTooNew,
+    DeliveryEnded,
+    ForeignDatabase,
+    StorageUnavailable,
+    WrongKey,
+)
 from swiftclaw_local.ids import IdFactory
 from swiftclaw_local.scheduler.clock import SystemTime
+from swiftclaw_local.storage import postgres_writer
 from swiftclaw_local.storage.listening import DUE, WEBHOOKS
 from swiftclaw_local.storage.postgres import Lease, PostgresStore
+from swiftclaw_local.storage.postgres_reads import read_engine
 from swiftclaw_local.storage.records import WebhookChange
 from swiftclaw_local.storage.states import State
 from swiftclaw_local.storage.store import Store
+from swiftclaw_local.storage.tables import METADATA
 from tests.postgres_server import PostgresServer
 from tests.storage.databases import KEY, PostgresDatabase, ReadableStore
 from tests.storage.laps import claimed, leased
@@ -172,6 +184,56 @@ async def test_a_virtual_clock_is_for_one_alone(store: Store, other: Store) -> N
     await store.open()
     with pytest.raises(ClockShared):
         await store.hold_clock(virtual=False)
+
+
+async def test_a_lost_connection_is_made_anew_by_the_next_call(
+    store: ReadableStore, other: Store, database: PostgresDatabase
+) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    other.listen(heard.put_nowait)
+    await other.hold_clock(virtual=False)
+    await store.add_webhook(webhook(), secret="s")
+    claim = await leased(store)
+    database.end_connections()
+    with pytest.raises(StorageUnavailable):
+        await store.record(succeeded(claim))
+    assert (await store.record(succeeded(claim))).state is State.SUCCEEDED
+    assert (await store.reads().delivery(claim.delivery_id)).state is State.SUCCEEDED
+    with pytest.raises(StorageUnavailable):
+        await store.cancel(claim.delivery_id, now=NOW)
+    with pytest.raises(DeliveryEnded):
+        await store.cancel(claim.delivery_id, now=NOW)
+    async with asyncio.timeout(5):  # what it may have missed: it looks at everything when it listens again
+        while await heard.get() != WEBHOOKS:
+            pass
+
+
+async def test_an_emit_that_waits_for_a_lock_for_ever_is_given_up_and_the_next_one_works(
+    store: Store, database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_writer, "CALL_S", 0.2)
+    await store.add_webhook(webhook(), secret="s")
+    async with await psycopg.AsyncConnection.connect(database.url) as connection:
+        await connection.execute("LOCK TABLE event")
+        with pytest.raises(StorageUnavailable, match="in time"):
+            await store.add_event(event(), now=NOW)
+    monkeypatch.undo()
+    assert (await store.add_event(event(), now=NOW)).known is False
+
+
+def test_the_scripts_make_what_the_tables_say_and_the_leases(database: PostgresDatabase) -> None:
+    engine = read_engine(database.url)
+    asyncio.run(opened_once(database))
+    with engine.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection), METADATA)
+    engine.dispose()
+    only_here = {getattr(difference[-1], "name", None) for difference in found if isinstance(difference, tuple)}
+    assert only_here == {"lease_owner", "leased_until", "delivery_leased"}
+
+
+async def opened_once(database: PostgresDatabase) -> None:
+    async with opened(database):
+        pass
 
 
 async def test_many_that_start_at_once_make_the_tables_once(database: PostgresDatabase) -> None:
