@@ -58,7 +58,7 @@ soak: setup ## Simulate 5,000 seeds, on two processors
 mutants: setup ## Take each guard out of a copy of the code, and say which seed or test misses it
 	@$(PY) -m tests.mutants $(ARGS)
 
-crash: setup ## Kill and stop real servers under load: 200 and 100 times with each of 3 seeds
+crash: setup ## Kill, stop and starve real servers under load: 200, 100 and 20 times with each of 3 seeds
 	@$(PY) -m tests.crash $(ARGS)
 
 clean: ## Remove what was built and installed; keeps .swiftclaw, where your data is

@@ -46,6 +46,13 @@ class Load:
                 time.sleep(_PAUSE_S)
             time.sleep(_PAUSE_S)
 
+    def acknowledged_more_within(self, seconds: float) -> bool:
+        """Return whether an event is acknowledged within so many seconds from now."""
+        before, until = len(self.emitted.acknowledged), time.monotonic() + seconds
+        while len(self.emitted.acknowledged) == before and time.monotonic() < until:
+            time.sleep(_PAUSE_S)
+        return len(self.emitted.acknowledged) > before
+
     def _emit(self, name: str) -> bool:
         connection = http.client.HTTPConnection(urlsplit(self.server.url).netloc, timeout=30)
         try:
