@@ -144,7 +144,7 @@ GUARDS: Final = (
     ),
     Guard(
         "the heartbeat catches a lost wake",
-        (Edit("platform/platform.py", "        self._engine.wake()\n", ""),),
+        (Edit("platform/platform.py", "        self._engine.wake()\n        try:\n", "        try:\n"),),
         ("tests/engine/test_clock_modes.py",),
     ),
     Guard(
