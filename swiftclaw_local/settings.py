@@ -221,6 +221,13 @@ class Settings:
         return self.db if isinstance(self.db, Path) else None
 
     @property
+    def kept(self) -> str:
+        """What the database survives: none (in memory), full, normal; `server`: as the PostgreSQL server is set up."""
+        if self.ephemeral:
+            return "none"
+        return self.durability if self.file else "server"
+
+    @property
     def database_shown(self) -> str:
         """Where the database is, for people: the file in full, or the URL without its password."""
         return str(self.db.resolve()) if isinstance(self.db, Path) else str(self.db)

@@ -218,7 +218,9 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 
 
 def path_text(path: str | Path) -> str:
-    """Return a path as `./.swiftclaw/swiftclaw.db` when it lies below the working directory, else in full."""
+    """Return a path as `./.swiftclaw/swiftclaw.db` when it lies below the working directory, else in full; a URL as it is."""
+    if "://" in str(path):
+        return str(path)
     try:
         return f"./{Path(path).resolve().relative_to(Path.cwd().resolve())}"
     except (ValueError, OSError):

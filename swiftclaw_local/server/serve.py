@@ -172,7 +172,7 @@ def _started(platform: Platform, url: str | None) -> Started:
     return Started(
         url=url,
         db=None if settings.ephemeral else settings.db,
-        durability="none" if settings.ephemeral else settings.durability,
+        durability=settings.kept,
         opened=platform.opened,
         clock=clock_text(platform.clock),
     )

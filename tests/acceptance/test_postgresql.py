@@ -161,12 +161,17 @@ def test_a_worker_says_that_it_serves_no_api_and_nobody_shows_the_password(tmp_p
         status = server.api("GET", "/_local/status")[1]
         with urllib.request.urlopen(f"{server.url}/metrics") as answer:  # noqa: S310 - our own server's address
             metrics = answer.read().decode()
+        shown = server.command("status").stdout + server.command("doctor").stdout
         note = (tmp_path / ".swiftclaw" / "server.json").read_text()
     banner = (tmp_path / "worker.banner").read_text()
     logs = (tmp_path / "server.log").read_text() + (tmp_path / "worker.log").read_text()
     assert "none: a worker, it only delivers" in banner
-    assert "swiftclaw:***@127.0.0.1" in status["data"]
-    assert PASSWORD not in f"{banner}{server.banner}{logs}{status}{metrics}{note}"
+    assert (status["durability"], status["data"].split("/base")[0].rpartition(":")[0]) == (
+        "server",
+        "postgresql://swiftclaw:***@127.0.0.1",
+    )
+    assert shown.count("postgresql://swiftclaw:***@127.0.0.1") == 2
+    assert PASSWORD not in f"{shown}{banner}{server.banner}{logs}{status}{metrics}{note}"
 
 
 def test_a_virtual_clock_is_refused_beside_other_dispatchers(tmp_path: Path, base: Base) -> None:

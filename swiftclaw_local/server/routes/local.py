@@ -30,7 +30,7 @@ async def show_status(platform: Platform, request: web.Request) -> StatusOut:
         pid=os.getpid(),
         address=str(request.url.origin()),
         data="memory" if settings.ephemeral else settings.database_shown,
-        durability="none" if settings.ephemeral else settings.durability,
+        durability=settings.kept,
         ephemeral=settings.ephemeral,
         clock=await show_clock(platform),
         agents=await platform.reads.agents(),
