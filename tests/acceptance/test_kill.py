@@ -90,7 +90,7 @@ def judged(folder: Path, receiver: PageReceiver, emitted: Emitted) -> dict[str, 
     }
 
 
-@pytest.mark.parametrize("kill_at", [50, 400, 900])
+@pytest.mark.parametrize("kill_at", [400])  # `make crash` kills at random points, many times
 def test_nothing_is_lost_when_the_server_is_killed_among_a_thousand_events(tmp_path: Path, kill_at: int) -> None:
     emitted = Emitted()
     with receiving("scsec_mine", 200, delay_s=0.02) as receiver:
