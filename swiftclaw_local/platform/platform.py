@@ -307,7 +307,7 @@ def check_clock_of_worker(settings: Settings, *, rate: float) -> None:
     if settings.worker_only and rate != 1:
         raise InvalidSetting(
             "A worker runs on real time; a manual or fast clock is for one dispatcher alone.",
-            hint="Leave --clock out, and set the server's clock to real: swiftclaw clock set real",
+            hint="Leave --clock out, and set the server's clock to real: swiftclaw clock resume",
         )
 
 

@@ -114,5 +114,5 @@ def _refused(*, virtual: bool) -> ClockShared:
         )
     return ClockShared(
         "Another dispatcher runs on this database with a manual or fast clock, which is for one alone.",
-        hint="Stop it first, or set its clock to real: swiftclaw clock set real",
+        hint="Stop it first, or set its clock to real: swiftclaw clock resume",
     )

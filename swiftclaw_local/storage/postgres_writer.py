@@ -77,13 +77,12 @@ class Writer:
             results = await self._transaction(group)
         except Exception as error:  # handed to the callers, who know what to do
             known = translated(error)
-            if len(group) == 1 or isinstance(known, StorageUnavailable):
-                for _, _, future in group:
-                    if not future.done():
-                        future.set_exception(known)
+            if len(group) > 1 and not isinstance(known, StorageUnavailable):
+                for entry in group:  # only the guilty one gets its exception
+                    await self._write([entry])
                 return
-            for entry in group:  # only the guilty one gets its exception
-                await self._write([entry])
+            for future in [future for _, _, future in group if not future.done()]:
+                future.set_exception(known)
         else:
             for future, result in results:
                 _resolve(future, result)

@@ -1,7 +1,8 @@
 """The verbs of the store, as a protocol: every database implements these, and one conformance suite runs over them all.
 
 Each verb is one transaction, durable when it returns. `now` is the engine's time, aware UTC; the store never asks for it.
-Any verb may raise StorageUnavailable or StorageFull; then nothing was written, and calling again is safe.
+Any verb may raise StorageUnavailable or StorageFull; then nothing was written, unless a shared database went away in the
+middle of the COMMIT. Calling again with the same event id or lease token is safe (promise I2).
 """
 
 from __future__ import annotations
