@@ -121,6 +121,14 @@ def test_a_command_that_does_not_exist_is_found() -> None:
     assert misfit(found_in[0]) == "swiftclaw has no command webhooks secrets"
 
 
+def test_every_command_that_a_message_of_the_program_names_exists() -> None:
+    named = re.compile(r"swiftclaw (webhooks|alerts|events|deliveries|clock) ([a-z]+)")
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "swiftclaw_local").rglob("*.py")]
+    commands = {found.groups() for source in sources for found in named.finditer(source)}
+    assert ("clock", "resume") in commands
+    assert [told for told in (misfit(list(command)) for command in sorted(commands)) if told] == []
+
+
 def test_an_option_that_does_not_exist_is_found() -> None:
     assert misfit(["trigger", "agent.failed", "--sets", "a=b"]) is not None
     assert misfit(["trigger", "agent.failed", "--set", "data.a=b"]) is None
