@@ -172,7 +172,10 @@ class Platform:
         await self._heartbeat.stop()
         await self._judge.stop()
         self._journal.every_second()
-        await self.timeline.keep()
+        try:
+            await self.timeline.keep()
+        except StorageUnavailable as error:  # the start before this one, or a move of the clock, kept it
+            self._log.warning(logs.STORE_FAILED, step="stop", error=error.message)
         await self._sender.close()
         await self._store.close()
         _remove(self._database.folder_to_remove)

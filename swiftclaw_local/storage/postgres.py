@@ -23,7 +23,7 @@ from swiftclaw_local.storage import postgres_statements as sql
 from swiftclaw_local.storage.adding import Adding, NewEvent
 from swiftclaw_local.storage.listening import DUE, WEBHOOKS, Heard, Listening
 from swiftclaw_local.storage.postgres_adding import LeaseTerms, NewDelivery, PostgresAdding, to_begin_by
-from swiftclaw_local.storage.postgres_link import PlainConnection, connect_plain, lost, translated
+from swiftclaw_local.storage.postgres_link import PlainConnection, answers, connect_plain, translated
 from swiftclaw_local.storage.postgres_marking import PostgresMarking
 from swiftclaw_local.storage.postgres_reads import read_engine
 from swiftclaw_local.storage.postgres_schema import FindKey, open_database
@@ -292,7 +292,7 @@ class PostgresStore:
                 raise translated(error) from None
 
     def _work_now(self, work: Callable[[Any], T], alone: bool, news: str | None) -> T:
-        if self._plain is None or lost(self._plain):
+        if self._plain is None or not answers(self._plain):
             self._plain = connect_plain(self._url)
         connection = self._plain
         lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"

@@ -61,6 +61,18 @@ def lost(connection: psycopg.AsyncConnection[Any] | psycopg.Connection[Any] | No
     return connection is None or connection.closed or connection.broken
 
 
+def answers(connection: psycopg.Connection[Any]) -> bool:
+    """Return whether a connection that lay idle can be used: that its server went away meanwhile is seen only by asking."""
+    if lost(connection):
+        return False
+    try:
+        connection.execute("SELECT 1")
+    except psycopg.OperationalError:
+        connection.close()
+        return False
+    return True
+
+
 def translated(error: Exception) -> Exception:
     """Return a database's error as one of ours where calling again may help; others as they are."""
     if isinstance(error, TimeoutError):

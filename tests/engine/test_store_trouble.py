@@ -55,6 +55,15 @@ async def test_a_database_that_fails_for_a_while_costs_neither_the_result_nor_a_
     assert (delivery.state, delivery.attempts, len(receiver.received)) == (State.SUCCEEDED, 2, 2)
 
 
+async def test_a_stop_while_the_database_does_not_answer_is_an_orderly_end(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform._store, "keep_clock", failing_times(platform._store.keep_clock, 1))
+    with structlog.testing.capture_logs() as lines:
+        await platform.stop()
+    assert [line["event"] for line in lines] == ["store.failed", "engine.stopped"]
+
+
 async def test_something_due_that_cannot_be_claimed_is_an_error_not_an_endless_loop(
     platform: Platform, receiver: ScriptedReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -199,9 +199,7 @@ async def test_a_lost_connection_is_made_anew_by_the_next_call(
         await store.record(succeeded(claim))
     assert (await store.record(succeeded(claim))).state is State.SUCCEEDED
     assert (await store.reads().delivery(claim.delivery_id)).state is State.SUCCEEDED
-    with pytest.raises(StorageUnavailable):
-        await store.cancel(claim.delivery_id, now=NOW)
-    with pytest.raises(DeliveryEnded):
+    with pytest.raises(DeliveryEnded):  # what people ask for is asked on a connection that was seen to work
         await store.cancel(claim.delivery_id, now=NOW)
     async with asyncio.timeout(5):  # what it may have missed: it looks at everything when it listens again
         while await heard.get() != WEBHOOKS:
