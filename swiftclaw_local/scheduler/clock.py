@@ -47,7 +47,15 @@ class ClockSetting:
 class Clock:
     """Engine time: `now()` is aware UTC and never decreases."""
 
-    def __init__(self, *, rate: float = 1.0, start: datetime | None = None, real: RealTime | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        rate: float = 1.0,
+        start: datetime | None = None,
+        real: RealTime | None = None,
+        set_back: timedelta = timedelta(),
+    ) -> None:
+        self._set_back = set_back
         self._real: RealTime = real or SystemTime()
         self._rate = rate
         self._anchor_at = start or self._wall()
@@ -78,6 +86,11 @@ class Clock:
         """Return how far the engine's time is ahead of the wall clock (negative: behind)."""
         return self.now() - self._wall()
 
+    @property
+    def set_back(self) -> timedelta:
+        """By how much the wall clock was set back and has not caught up with us: that much of the lead is none of ours."""
+        return self._set_back
+
     def real_seconds_until(self, moment: datetime) -> float | None:
         """Return the real seconds until engine time reaches `moment`, 0 when it has; None when the clock stands still."""
         missing = (moment - self.now()).total_seconds()
@@ -98,6 +111,7 @@ class Clock:
     def resume(self) -> datetime:
         """Run at the real pace from here, or from the wall clock's time when that is later; return the engine's time."""
         self._set(rate=1.0, at=max(self.now(), self._wall()))
+        self._set_back = _noticeable(min(self._set_back, self.lead()))
         return self.now()
 
     def run_at(self, rate: float) -> None:
@@ -134,22 +148,26 @@ class Clock:
     def resync(self) -> timedelta:
         """Notice that the wall clock was set, and return by how much (negative: it was set back).
 
-        A real clock follows a wall clock that was set forward, and goes on at its own pace when it was set back. Small
+        A real clock follows a wall clock that was set forward, and goes on at its own pace when it was set back. What is
+        then set forward again only catches up: a wall clock that flaps must not drive this one ahead of itself. Small
         differences, and clocks that do not run at the real pace, are left alone and returned as 0.
         """
         jump = self._wall() + self._ahead - self.now()
         if self._rate != 1 or abs(jump) < JUMP:
             return timedelta()
-        self._set(rate=1.0, at=max(self.now(), self.now() + jump))
+        behind = self._set_back - jump
+        self._set_back = _noticeable(behind)
+        self._set(rate=1.0, at=self.now() + max(-behind, timedelta()))
         return jump
 
     def setting(self) -> ClockSetting:
         """Return what to keep of this clock, so that `restored` can go on from it."""
-        return ClockSetting(rate=self._rate, at=self.now(), lead=max(self.lead(), timedelta()))
+        return ClockSetting(rate=self._rate, at=self.now(), lead=max(self.lead() - self._set_back, timedelta()))
 
     def start_over(self, *, rate: float) -> None:
         """Begin anew from the wall clock's time, as a fresh engine does: the one way back, for a reset that forgets everything."""
         at = self._wall()
+        self._set_back = timedelta()
         self._last = whole_second(at) if rate == 0 else at
         self._set(rate=rate, at=self._last)
 
@@ -178,8 +196,16 @@ def restored(setting: ClockSetting | None, *, rate: float | None, real: RealTime
     wall = datetime.fromtimestamp(real.wall(), UTC)
     if wanted == 0 and setting.rate == 0:
         return Clock(rate=0.0, start=setting.at, real=real)
-    start = max(setting.at, wall + setting.lead if setting.rate == 1 else wall)
-    return Clock(rate=wanted, start=whole_second(start) if wanted == 0 else start, real=real)
+    if setting.rate != 1:
+        start, set_back = max(setting.at, wall), timedelta()
+    else:
+        start = max(setting.at, wall + setting.lead)
+        set_back = _noticeable(start - wall - setting.lead)
+    return Clock(rate=wanted, start=whole_second(start) if wanted == 0 else start, real=real, set_back=set_back)
+
+
+def _noticeable(span: timedelta) -> timedelta:
+    return span if span >= JUMP else timedelta()
 
 
 def whole_second(moment: datetime) -> datetime:

@@ -10,6 +10,7 @@ import pytest
 
 from swiftclaw_local.errors import ClockNotManual
 from swiftclaw_local.platform import Platform
+from swiftclaw_local.scheduler.clock import SystemTime
 from swiftclaw_local.settings import Settings
 from swiftclaw_local.storage.records import DeliveryFilter
 from swiftclaw_local.storage.states import State
@@ -93,3 +94,23 @@ async def test_the_same_seed_makes_the_same_run(open_platform: OpenPlatform, rec
         runs.append((names, [(sent.delivery_id[-16:], sent.number) for sent in moved.sends]))
     assert runs[0] == runs[1]
     assert len(runs[0][0]) == 15
+
+
+async def test_while_the_wall_clock_is_behind_a_start_after_a_crash_is_told_where_the_clock_stood(
+    open_platform: OpenPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform = await open_platform(Settings(ephemeral=True, clock="real"))
+    now = platform.clock.now()
+    monkeypatch.setattr(platform.clock, "_real", SetBack())
+    await platform._beat()
+    kept = await platform.reads.kept_clock()
+    assert kept is not None
+    assert (kept.at >= now, kept.lead) == (True, timedelta())
+
+
+class SetBack(SystemTime):
+    """The system's clocks, the wall clock three days behind."""
+
+    @staticmethod
+    def wall() -> float:
+        return SystemTime.wall() - 3 * 86_400

@@ -122,6 +122,47 @@ def test_a_wall_clock_set_forward_is_followed_and_one_set_back_is_not(real: Fake
     assert (clock.resync(), clock.now()) == (timedelta(), START + timedelta(hours=6) + SECOND)
 
 
+def test_a_wall_clock_that_flaps_does_not_drive_the_clock_ahead_of_all_it_showed(real: FakeTime) -> None:
+    clock = Clock(real=real)
+    for _ in range(5):
+        real.set_wall(3600)
+        assert clock.resync() == timedelta(hours=1)
+        real.set_wall(-3600)
+        assert clock.resync() == timedelta(hours=-1)
+    assert (clock.now(), clock.set_back) == (START + timedelta(hours=1), timedelta(hours=1))
+
+
+def test_a_wall_clock_that_was_set_back_catches_up_before_it_is_followed(real: FakeTime) -> None:
+    clock = Clock(real=real)
+    real.set_wall(-3 * 86_400)
+    clock.resync()
+    real.set_wall(86_400)
+    assert (clock.resync(), clock.now(), clock.set_back) == (timedelta(days=1), START, timedelta(days=2))
+    real.set_wall(3 * 86_400)
+    assert (clock.resync(), clock.now()) == (timedelta(days=3), START + timedelta(days=1))
+    assert clock.set_back == timedelta()
+
+
+def test_a_lead_that_only_a_wall_clock_set_back_has_made_is_not_kept(real: FakeTime) -> None:
+    clock = Clock(real=real)
+    real.set_wall(-3 * 86_400)
+    clock.resync()
+    kept = clock.setting()
+    assert restored(kept, rate=None, real=real).set_back == timedelta(days=3)
+    real.set_wall(3 * 86_400)
+    assert restored(kept, rate=None, real=real).now() == START
+
+
+def test_a_clock_that_is_resumed_when_the_wall_clock_has_caught_up_was_not_set_back(real: FakeTime) -> None:
+    clock = Clock(real=real)
+    real.set_wall(-60)
+    clock.resync()
+    clock.freeze()
+    real.pass_s(3600)
+    clock.resume()
+    assert clock.set_back == timedelta()
+
+
 def test_a_manual_clock_ignores_the_wall_clock(real: FakeTime) -> None:
     clock = Clock(rate=0, real=real)
     real.set_wall(86_400)
