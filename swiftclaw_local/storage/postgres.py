@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 
-from swiftclaw_local.errors import UnknownWebhook
+from swiftclaw_local.errors import StorageUnavailable, UnknownWebhook
 from swiftclaw_local.ids import IdFactory
 from swiftclaw_local.storage import changes
 from swiftclaw_local.storage import postgres_statements as sql
@@ -60,6 +60,11 @@ class Lease:
     lasts_s: float
     begin_within_s: float
     monotonic: Callable[[], float]
+
+
+# How often it is looked whether the others have let go of a webhook's deliveries, and after how long.
+LET_GO_LOOKS: Final = 50
+LET_GO_LOOK_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +159,32 @@ class PostgresStore:
     async def change_webhook(self, webhook_id: str, change: WebhookChange) -> Webhook:
         """See `Store.change_webhook`."""
         work = partial(changes.change_webhook, webhook_id=webhook_id, change=change, box=self._running.box)
-        return await self._change_webhooks(work)
+        changed = await self._change_webhooks(work)
+        await self._others_let_go(webhook_id)
+        return changed
 
     async def remove_webhook(self, webhook_id: str, *, now: datetime) -> int:
         """See `Store.remove_webhook`."""
-        return await self._change_webhooks(partial(changes.remove_webhook, webhook_id=webhook_id, now=now))
+        canceled = await self._change_webhooks(partial(changes.remove_webhook, webhook_id=webhook_id, now=now))
+        await self._others_let_go(webhook_id)
+        return canceled
+
+    async def _others_let_go(self, webhook_id: str) -> None:
+        """Wait until what the others had claimed for a webhook before it changed was sent or given back.
+
+        They are told, and give back at once what they have not begun. What they hold after a second is under way with a
+        slow receiver, or theirs who died.
+        """
+        held: set[tuple[str, int]] | None = None
+        for _ in range(LET_GO_LOOKS):
+            try:
+                now_held = await self._run(partial(_held_by_others, webhook_id=webhook_id, owner=self._owner))
+            except StorageUnavailable:
+                return  # the change is committed all the same
+            held = now_held if held is None else held & now_held
+            if not held:
+                return
+            await asyncio.sleep(LET_GO_LOOK_S)
 
     async def _change_webhooks(self, change: Callable[[PlainConnection], T]) -> T:
         """Do what changes webhooks, alone, and have every dispatcher read them anew."""
@@ -313,6 +339,11 @@ async def _sealed_secret(connection: Connection, *, webhook_id: str) -> bytes:
     if row is None:
         raise UnknownWebhook(f'There is no webhook "{webhook_id}".', field="webhook")
     return bytes(row[0])
+
+
+async def _held_by_others(connection: Connection, *, webhook_id: str, owner: str) -> set[tuple[str, int]]:
+    """Return the deliveries of a webhook that other dispatchers have in flight, each with its lease token."""
+    return set(await (await connection.execute(sql.HELD_BY_OTHERS, (webhook_id, owner))).fetchall())
 
 
 async def _next_due_at(connection: Connection, *, except_webhooks: frozenset[str]) -> datetime | None:

@@ -106,6 +106,9 @@ SELECT min(x.due_at) FROM webhook w CROSS JOIN LATERAL (
     SELECT d.due_at FROM delivery d WHERE d.webhook_id = w.id AND d.state = 'pending' ORDER BY d.due_at, d.id LIMIT 1
 ) x WHERE w.enabled AND w.deleted_at IS NULL AND w.id <> ALL (%b::text[])
 """
+HELD_BY_OTHERS: Final = """
+SELECT id, lease_token FROM delivery WHERE webhook_id = %b AND state = 'in_flight' AND lease_owner <> %b
+"""
 _LEASE_ENDS: Final = "lease_owner = NULL, leased_until = NULL"
 # Parameters: now, then the deliveries and their tokens.
 GIVE_BACK: Final = f"""

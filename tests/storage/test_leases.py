@@ -22,7 +22,7 @@ from swiftclaw_local.errors import (
 )
 from swiftclaw_local.ids import IdFactory
 from swiftclaw_local.scheduler.clock import SystemTime
-from swiftclaw_local.storage import postgres_writer
+from swiftclaw_local.storage import postgres, postgres_writer
 from swiftclaw_local.storage.listening import DUE, WEBHOOKS
 from swiftclaw_local.storage.postgres import Lease, PostgresStore
 from swiftclaw_local.storage.postgres_reads import read_engine
@@ -34,6 +34,9 @@ from tests.postgres_server import PostgresServer
 from tests.storage.databases import KEY, PostgresDatabase, ReadableStore
 from tests.storage.laps import claimed, leased
 from tests.storage.values import NOW, event, later, succeeded, webhook
+
+
+EDIT = WebhookChange(url="http://localhost:9/new")
 
 
 @pytest.fixture
@@ -154,7 +157,10 @@ async def test_a_claim_says_until_when_its_attempt_may_begin_counted_from_before
     assert (first.begin_by, second.begin_by) == (103, 105)
 
 
-async def test_a_webhook_changed_by_one_is_known_to_the_next_event_of_the_other(store: Store, other: Store) -> None:
+async def test_a_webhook_changed_by_one_is_known_to_the_next_event_of_the_other(
+    store: Store, other: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "LET_GO_LOOKS", 0)  # it is held throughout
     hook = await store.add_webhook(webhook(), secret="old")
     assert (await leased(other, 1)).secret == "old"
     await store.change_webhook(hook.id, WebhookChange(url="http://localhost:9/new", secret="new"))
@@ -162,6 +168,31 @@ async def test_a_webhook_changed_by_one_is_known_to_the_next_event_of_the_other(
     assert (claim.url, claim.secret) == ("http://localhost:9/new", "new")
     await store.remove_webhook(hook.id, now=NOW)
     assert (await other.add_event(event(3), now=NOW)).delivery_ids == ()
+
+
+@pytest.mark.parametrize("change", ["removal", "edit"])
+async def test_a_changed_webhook_is_answered_for_when_the_others_have_let_go_of_what_they_claimed_before(
+    store: Store, other: Store, change: str
+) -> None:
+    hook = await store.add_webhook(webhook(), secret="s")
+    claim = await leased(other)
+    change_it = store.remove_webhook(hook.id, now=NOW) if change == "removal" else store.change_webhook(hook.id, EDIT)
+    changing = asyncio.ensure_future(change_it)
+    done, _ = await asyncio.wait([changing], timeout=0.3)
+    assert done == set()
+    await other.give_back([claim], now=NOW)
+    async with asyncio.timeout(0.5):
+        await changing
+
+
+async def test_a_changed_webhook_does_not_wait_for_ever_for_a_dispatcher_that_is_dead(
+    store: Store, other: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "LET_GO_LOOKS", 2)
+    hook = await store.add_webhook(webhook(), secret="s")
+    await leased(other)
+    async with asyncio.timeout(0.5):
+        assert await store.remove_webhook(hook.id, now=NOW) == 0
 
 
 async def test_others_are_told_of_what_is_due_and_of_changed_webhooks(store: Store, other: Store) -> None:
