@@ -7,7 +7,7 @@ SEEDS ?= 1-300
 DB = sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format format-check lint types docs lock receivers histories bench simulate soak mutants crash clean setup
+.PHONY: help run test check format format-check lint types docs lock receivers histories bench simulate simulate-long mutants crash soak clean setup
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,14 +52,17 @@ bench: setup ## Measure, and print the tables
 simulate: setup ## Simulate seeds with crashes and a failing database (SEEDS=1-300 or SEEDS=17): no promise may break
 	@$(PY) -m tests.simulation --seeds $(SEEDS) --db $(DB) $(ARGS)
 
-soak: setup ## Simulate 5,000 seeds, on two processors
-	@$(PY) -m tests.simulation --seeds 1-5000 --jobs 2 $(ARGS)
+simulate-long: setup ## Simulate 5,000 seeds, on two processors
+	@$(PY) -m tests.simulation --seeds 1-5000 --db $(DB) --jobs 2 $(ARGS)
 
 mutants: setup ## Take each guard out of a copy of the code, and say which seed or test misses it
 	@$(PY) -m tests.mutants $(ARGS)
 
-crash: setup ## Kill, stop and starve real servers under load: 200, 100 and 20 times with each of 3 seeds
+crash: setup ## Kill, freeze and starve real servers on both databases, hours of it (ARGS="frozen --rounds 5"; ARGS=--help)
 	@$(PY) -m tests.crash $(ARGS)
+
+soak: setup ## Serve receivers that misbehave for 30 minutes, with one kill a minute: nothing grows (ARGS="--minutes 5 --db postgresql")
+	@$(PY) -m tests.crash.soak $(ARGS)
 
 clean: ## Remove what was built and installed; keeps .swiftclaw, where your data is
 	@rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

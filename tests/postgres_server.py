@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,7 @@ from typing import Final
 import psycopg
 
 # PostgreSQL refuses to run as root; this user exists on no machine and owns nothing else.
-_NOBODY: Final = 65534
+NOBODY: Final = 65534
 _SYSTEM: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
 _READY_S: Final = 20.0
 _OPTIONS: Final = (
@@ -33,6 +33,10 @@ _OPTIONS: Final = (
     *("-c", "shared_buffers=32MB"),
     *("-c", "autovacuum=off"),
 )
+
+
+# Returns the words before `postgres` on its command line, for a server in this folder; they change the user where one must.
+Wrap = Callable[[Path], Sequence[str]]
 
 
 class NoPostgres(Exception):
@@ -62,11 +66,12 @@ def installed() -> Iterator[Path]:
 class PostgresServer:
     """One server over one new folder: `start`, `stop` or `kill`, `start` again."""
 
-    def __init__(self, folder: Path, *, binaries: Path) -> None:
-        self._user = _NOBODY if os.geteuid() == 0 else None
+    def __init__(self, folder: Path, *, binaries: Path, wrap: Wrap | None = None) -> None:
+        self._user = NOBODY if os.geteuid() == 0 else None
         self.folder = folder
         self._own(folder)
         self._binaries = binaries if self._reaches(binaries) else self._copied(binaries)
+        self._wrap = wrap
         self._data = folder / "data"
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -106,15 +111,12 @@ class PostgresServer:
 
     def _launch(self) -> subprocess.Popen[bytes]:
         command = [str(self._binaries / "postgres"), "-D", str(self._data), "-p", str(self.port), *_OPTIONS]
+        user = self._user if self._wrap is None else None
+        if self._wrap is not None:
+            command = [*self._wrap(self.folder), *command]
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                command,
-                cwd=self.folder,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                user=self._user,
-                group=self._user,
+                command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True, user=user, group=user
             )
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -152,12 +154,12 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def running_server() -> Iterator[PostgresServer]:
+def running_server(*, wrap: Wrap | None = None) -> Iterator[PostgresServer]:
     """Give a started server in a folder of its own, and remove both at the end."""
     binaries = find_binaries()
     folder = Path(tempfile.mkdtemp(prefix="swiftclaw-postgres-", dir=_memory()))
     try:
-        server = PostgresServer(folder, binaries=binaries)
+        server = PostgresServer(folder, binaries=binaries, wrap=wrap)
         try:
             server.start()
             yield server

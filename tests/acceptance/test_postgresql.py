@@ -1,25 +1,20 @@
-"""Several dispatchers on one real PostgreSQL: any may be killed, the database may go away, and nothing is lost."""
+"""What people see of several dispatchers on one real PostgreSQL. That nothing is lost: `tests/crash`."""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
-from tests.acceptance.running import PageReceiver, RunningServer, environment, receiving, serving
-from tests.postgres_server import PostgresServer, running_server
+from tests.acceptance.running import environment, serving
+from tests.postgres_server import PostgresServer
 
 SECRET = "scsec_mine"
 PASSWORD = "hunter2"
@@ -27,19 +22,13 @@ FLAGS = ("--secret", SECRET, "--send-timeout", "1s", "--retry-schedule", "1s,1s"
 
 
 class Base:
-    """A database of its own, and SQL on it."""
+    """A database of its own, by a URL with a password."""
 
     def __init__(self, server: PostgresServer, name: str) -> None:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}".encode())
-        self.plain = server.url(name)
-        self.url = self.plain.replace(
-            "swiftclaw@", f"swiftclaw:{PASSWORD}@"
-        )  # trusted; the password is for looking for
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.plain) as connection:
-            return connection.execute(sql.encode()).fetchall()
+        # trusted; the password is for looking for
+        self.url = server.url(name).replace("swiftclaw@", f"swiftclaw:{PASSWORD}@")
 
 
 @pytest.fixture
@@ -72,88 +61,6 @@ def worker(folder: Path, base: Base, *flags: str) -> Iterator[subprocess.Popen[s
         process.kill()
         process.wait(20)
         process.stdout.close()
-
-
-def emit(server: RunningServer, number: int) -> int:
-    """Emit one event; return the status."""
-    body = {"type": "agent.failed", "id": f"evt_{number:05}", "data": {"n": number}}
-    return server.api("POST", "/v1/agents/my-agent/events", body)[0]
-
-
-def delivered(base: Base, *, timeout_s: float) -> float:
-    """Wait until nothing is owed any more; return how long it took (seconds)."""
-    start = time.monotonic()
-    while True:
-        states = dict(base.rows("SELECT state, count(*) FROM delivery GROUP BY state"))
-        if set(states) <= {"succeeded"}:
-            return time.monotonic() - start
-        assert time.monotonic() - start < timeout_s, states
-        time.sleep(0.05)
-
-
-def doubled(base: Base, receiver: PageReceiver) -> int:
-    """Return how many requests came more than once for an event, beyond the attempts that were interrupted or superseded."""
-    arrived = Counter(request.event_id for request in receiver.received)
-    ((known,),) = base.rows("SELECT count(*) FROM attempt WHERE outcome IN ('interrupted', 'superseded')")
-    return max(0, sum(arrived.values()) - len(arrived) - int(known))
-
-
-def test_a_dispatcher_killed_among_two_loses_nothing(tmp_path: Path, base: Base) -> None:
-    with (
-        receiving(SECRET, 200, delay_s=0.05) as receiver,
-        serving(tmp_path, "--db", base.url, *FLAGS) as server,
-        worker(tmp_path, base) as first,
-        worker(tmp_path, base),
-    ):
-        server.api("POST", "/v1/agents/my-agent/webhooks", {"url": receiver.url})
-        with ThreadPoolExecutor(4) as pool:
-            statuses = list(pool.map(lambda number: emit(server, number), range(150)))
-            first.send_signal(signal.SIGKILL)
-            statuses += list(pool.map(lambda number: emit(server, number), range(150, 300)))
-            server.process.send_signal(signal.SIGKILL)
-        took = delivered(base, timeout_s=20)
-    print(f"all delivered {took:.1f} s after two of three dispatchers were killed")
-    assert set(statuses) == {202}
-    assert {request.event_id for request in receiver.received} == {f"evt_{number:05}" for number in range(300)}
-    assert doubled(base, receiver) == 0
-
-
-def test_without_a_fault_each_event_comes_once_however_many_dispatch(tmp_path: Path, base: Base) -> None:
-    with (
-        receiving(SECRET, 200, delay_s=0.02) as receiver,
-        serving(tmp_path, "--db", base.url, *FLAGS) as server,
-        worker(tmp_path, base),
-        worker(tmp_path, base),
-    ):
-        server.api("POST", "/v1/agents/my-agent/webhooks", {"url": receiver.url})
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda number: emit(server, number), range(400)))
-        delivered(base, timeout_s=20)
-    assert len(receiver.received) == 400
-    assert base.rows("SELECT outcome, count(*) FROM attempt GROUP BY outcome") == [("succeeded", 400)]
-
-
-def test_a_database_that_goes_away_is_answered_with_503_and_work_goes_on_by_itself(tmp_path: Path) -> None:
-    with running_server() as postgres, receiving(SECRET, 200) as receiver:
-        base = Base(postgres, "base")
-        with serving(tmp_path, "--db", base.url, *FLAGS) as server:
-            server.api("POST", "/v1/agents/my-agent/webhooks", {"url": receiver.url})
-            statuses = [emit(server, number) for number in range(20)]
-            postgres.stop(signal.SIGQUIT)
-            away = [emit(server, number) for number in range(20, 30)]
-            postgres.start()
-            back = time.monotonic()
-            while emit(server, 30) == 503:
-                assert time.monotonic() - back < 5
-                time.sleep(0.05)
-            delivered(base, timeout_s=10)
-            took = time.monotonic() - back
-            assert server.process.poll() is None
-        known = {row[0] for row in base.rows("SELECT id FROM event")}
-    print(f"everything delivered {took:.1f} s after the database was back")
-    assert (set(statuses), set(away)) == ({202}, {503})
-    assert {f"evt_{number:05}" for number in [*range(20), 30]} <= known
-    assert took < 10
 
 
 def test_a_worker_says_that_it_serves_no_api_and_nobody_shows_the_password(tmp_path: Path, base: Base) -> None:

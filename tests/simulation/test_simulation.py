@@ -13,7 +13,7 @@ from typing import Final
 from tests.simulation.__main__ import told
 from tests.simulation.run import simulate
 
-# As many as fit into the time that a test run may take; `make soak` runs 5,000.
+# As many as fit into the time that a test run may take; `make simulate-long` runs 5,000.
 SEEDS: Final = range(1, 61)
 REPEATED: Final = (3, 17, 48, 89, 136)
 _ROOT: Final = Path(__file__).resolve().parents[2]

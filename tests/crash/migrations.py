@@ -1,0 +1,181 @@
+"""An upgrade of the tables that is killed at random moments: the database is of the old version or of the new, never between."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from swiftclaw_local.storage.migrate import revision_of
+from swiftclaw_local.storage.tables import METADATA
+from tests.acceptance.running import RunningServer
+from tests.crash.databases import Database
+from tests.crash.dispatchers import FLAGS, launch
+from tests.crash.judge import Figures
+from tests.crash.load import AGENT
+
+_ROWS: Final = 100_000
+_SHIPPED: Final = Path(__file__).parents[2] / "swiftclaw_local" / "storage" / "migrations"
+_OLD, _NEW = revision_of(1), revision_of(2)
+# A step of the kind that takes long: every row is written, and on SQLite the whole table is made anew. After so many
+# seconds, when asked to, the process dies; in the transaction, in its COMMIT, or just after.
+_NEXT: Final = """
+import os, signal, threading
+from alembic import op
+import sqlalchemy as sa
+
+revision = "0002"
+down_revision = "0001"
+
+def upgrade() -> None:
+    if "CRASH_AFTER" in os.environ:
+        threading.Timer(float(os.environ["CRASH_AFTER"]), os.kill, (os.getpid(), signal.SIGKILL)).start()
+    op.add_column("event", sa.Column("colour", sa.String(), nullable=True))
+    op.execute("UPDATE event SET colour = 'blue'")
+    with op.batch_alter_table("delivery") as batch:
+        batch.add_column(sa.Column("weight", sa.Integer(), nullable=True))
+    op.execute("UPDATE delivery SET weight = body_size")
+    op.create_index("delivery_weight", "delivery", ["weight"])
+"""
+_BACK: Final = (
+    "DROP INDEX delivery_weight",
+    "ALTER TABLE delivery DROP COLUMN weight",
+    "ALTER TABLE event DROP COLUMN colour",
+    f"UPDATE alembic_version SET version_num = '{_OLD}'",  # noqa: S608 - our own words
+)
+_FULL: Final = "SELECT (SELECT count(*) FROM event WHERE colour = 'blue'), (SELECT count(*) FROM delivery WHERE weight = body_size)"
+_MULTIPLY: Final = """
+WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {times})
+INSERT INTO {table} ({names}) SELECT {values} FROM {table}, numbers
+"""
+_COLUMNS: Final = "SELECT attname FROM pg_attribute WHERE attrelid = '{}'::regclass"
+_COUNT: Final = "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM delivery)"
+
+
+def migrated(folder: Path, database: Database, *, rounds: int, seed: int, rows: int = _ROWS) -> Figures:
+    """Kill the upgrade of a database of 100,000 rows, again and again: it opens again each time, and is whole."""
+    random = Random(seed)
+    scripts = folder / "next" / "migrations"
+    shutil.copytree(_SHIPPED, scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    (scripts / "versions" / "0002_next.py").write_text(_NEXT)
+    upgrade = _Upgrade(folder, database, scripts)
+    upgrade.fill(rows)
+    took_s = upgrade.whole()
+    found: Counter[str] = Counter()
+    for number in range(rounds):
+        upgrade.back()
+        if number % 2 == 0:
+            upgrade.killed_inside(after_s=random.uniform(0.0, took_s))
+        else:
+            upgrade.killed_outside(after_s=random.uniform(0.3, 1.0) + random.uniform(0.0, took_s))
+        found += upgrade.state()
+    upgrade.back()
+    upgrade.whole()
+    found += upgrade.state()
+    wrong = {name: found[name] for name in ("between two versions", "rows lost", "does not open again")}
+    wrong |= {"not upgraded in the end": int(upgrade.version() != _NEW), "damaged": int(database.damaged())}
+    happened = {
+        "rows": rows,
+        "kills": rounds,
+        "found old": found["found old"],
+        "found new": found["found new"] - 1,
+        "ms for the upgrade": round(took_s * 1000),
+    }
+    return wrong, Counter(happened)
+
+
+class _Upgrade:
+    """One database, taken to the next version and back."""
+
+    def __init__(self, folder: Path, database: Database, scripts: Path) -> None:
+        self._folder = folder
+        self._database = database
+        self._scripts = str(scripts)
+        self._counts: list[tuple[Any, ...]] = []
+
+    def fill(self, rows: int) -> None:
+        """Make a database of the present version with so many rows, half of them events, half deliveries."""
+        server = self._serve()
+        server.api("POST", f"/v1/agents/{AGENT}/webhooks", {"url": "http://127.0.0.1:9/"})
+        server.api("POST", f"/v1/agents/{AGENT}/events", {"type": "agent.failed", "id": "evt_0"})
+        assert server.stop() == 0
+        ended = "state = 'succeeded', ended_at = due_at, attempts = 0"
+        self._database.change(f"UPDATE delivery SET {ended}")  # noqa: S608 - the text above
+        for table, key in (
+            ("event", {"id": "'evt_' || n"}),
+            ("delivery", {"id": "'dlv_' || n", "event_id": "'evt_' || n"}),
+        ):
+            self._database.change(_multiplied(table, key, rows // 2 - 1))
+        self._counts = self._database.rows(_COUNT)
+        assert self._counts == [(rows // 2, rows // 2)]
+
+    def whole(self) -> float:
+        """Upgrade undisturbed; return how long it took beyond a start (seconds)."""
+        began = time.monotonic()
+        server = self._serve(scripts=self._scripts)
+        upgraded = time.monotonic() - began
+        assert server.stop() == 0
+        began = time.monotonic()
+        assert self._serve(scripts=self._scripts).stop() == 0
+        return max(0.1, upgraded - (time.monotonic() - began))
+
+    def back(self) -> None:
+        """Take a database of the next version back to the present one."""
+        if self.version() == _NEW:
+            for statement in _BACK:
+                self._database.change(statement)
+
+    def killed_inside(self, *, after_s: float) -> None:
+        """Upgrade and die so long after the script began."""
+        self._serve(scripts=self._scripts, after=f"{after_s:.3f}").stop(9)
+
+    def killed_outside(self, *, after_s: float) -> None:
+        """Start an upgrade and kill it so long after the process began."""
+        server = launch(self._folder, "killed.log", *self._flags, hooks={"scripts": self._scripts}, wait=False)
+        time.sleep(after_s)
+        server.stop(9)
+
+    def version(self) -> str:
+        """Return the version that the tables say they have."""
+        ((version,),) = self._database.rows("SELECT version_num FROM alembic_version")
+        return str(version)
+
+    def state(self) -> Counter[str]:
+        """Return in what state the database is, and whether it opens."""
+        version = self.version()
+        columns = self._columns("event") & {"colour"} | self._columns("delivery") & {"weight"}
+        whole = columns == ({"colour", "weight"} if version == _NEW else set())
+        full = version == _OLD or (whole and self._database.rows(_FULL) == self._counts)
+        server = self._serve(**({"scripts": self._scripts} if version == _NEW else {}))
+        status = server.api("GET", "/readyz")[0] if server.url else 0
+        server.stop()
+        return Counter(
+            {
+                "found old": int(version == _OLD),
+                "found new": int(version == _NEW),
+                "between two versions": int(not whole or not full),
+                "rows lost": int(self._database.rows(_COUNT) != self._counts),
+                "does not open again": int(status != 200),
+            }
+        )
+
+    def _columns(self, table: str) -> set[str]:
+        column, ask = (0, _COLUMNS) if self._database.shared else (1, "PRAGMA table_info({})")
+        return {row[column] for row in self._database.rows(ask.format(table))}
+
+    def _serve(self, **hooks: str) -> RunningServer:
+        return launch(self._folder, "migrating.log", *self._flags, hooks=hooks)
+
+    @property
+    def _flags(self) -> tuple[str, ...]:
+        return ("--port", "0", *FLAGS, *self._database.flags)
+
+
+def _multiplied(table: str, changed: dict[str, str], times: int) -> str:
+    """Return SQL that copies the one row of a table, with these columns changed; `n` counts the copies."""
+    names = [column.name for column in METADATA.tables[table].columns if column.name != "seq"]
+    values = [changed.get(name, name) for name in names]
+    return _MULTIPLY.format(times=times, table=table, names=", ".join(names), values=", ".join(values))
