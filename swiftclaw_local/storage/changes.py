@@ -92,6 +92,26 @@ def replay(connection: Connection, *, delivery_id: str, new_id: str, now: dateti
     ).fetchone()
     if live is None:
         raise WebhookDeleted(f"The webhook of {delivery_id} was deleted; there is nowhere to send it.")
+    _check_not_replayed(connection, delivery_id)
+    written = to_text(now)
+    of = connection.execute(
+        "SELECT event_id, event_type, agent, webhook_id, body_size FROM delivery WHERE id = ?", (delivery_id,)
+    ).fetchone()
+    inserted = connection.execute(
+        "INSERT INTO delivery (id, event_id, event_type, agent, webhook_id, body_size, state, trigger, scheduled, replay_of,"
+        " created_at, due_at, attempts, retries_used, interruptions, lease_token)"
+        " VALUES (?, ?, ?, ?, ?, ?, 'pending', 'replay', ?, ?, ?, ?, 0, 0, 0, 0)"
+        " ON CONFLICT (replay_of) WHERE replay_of IS NOT NULL AND ended_at IS NULL DO NOTHING",
+        (new_id, *of, scheduled, delivery_id, written, written),
+    )
+    if inserted.rowcount == 0:  # another dispatcher was faster, after we looked
+        _check_not_replayed(connection, delivery_id)
+        raise ReplayOpen(f"{delivery_id} was being replayed at this moment.")
+    return new_id
+
+
+def _check_not_replayed(connection: Connection, delivery_id: str) -> None:
+    """Raises: ReplayOpen when a replay of a delivery has not ended."""
     open_replay = connection.execute(
         "SELECT id FROM delivery WHERE replay_of = ? AND ended_at IS NULL", (delivery_id,)
     ).fetchone()
@@ -99,17 +119,6 @@ def replay(connection: Connection, *, delivery_id: str, new_id: str, now: dateti
         raise ReplayOpen(
             f"{delivery_id} is being replayed already: {open_replay[0]}.", extra={"replay": open_replay[0]}
         )
-    written = to_text(now)
-    of = connection.execute(
-        "SELECT event_id, event_type, agent, webhook_id, body_size FROM delivery WHERE id = ?", (delivery_id,)
-    ).fetchone()
-    connection.execute(
-        "INSERT INTO delivery (id, event_id, event_type, agent, webhook_id, body_size, state, trigger, scheduled, replay_of,"
-        " created_at, due_at, attempts, retries_used, interruptions, lease_token)"
-        " VALUES (?, ?, ?, ?, ?, ?, 'pending', 'replay', ?, ?, ?, ?, 0, 0, 0, 0)",
-        (new_id, *of, scheduled, delivery_id, written, written),
-    )
-    return new_id
 
 
 def bring_forward(connection: Connection, *, delivery_id: str, now: datetime) -> None:
@@ -124,7 +133,10 @@ def bring_forward(connection: Connection, *, delivery_id: str, now: datetime) ->
 def cancel(connection: Connection, *, delivery_id: str, now: datetime) -> None:
     """See `Store.cancel`."""
     _check_pending(connection, delivery_id)
-    connection.execute(f"{_CANCEL} id = ?", ("canceled", to_text(now), delivery_id))
+    canceled = connection.execute(f"{_CANCEL} id = ?", ("canceled", to_text(now), delivery_id))
+    if canceled.rowcount == 0:  # another dispatcher claimed it after we looked
+        _check_pending(connection, delivery_id)
+        raise _in_flight(delivery_id)
 
 
 def add_alert(connection: Connection, *, alert: Alert) -> Alert:
@@ -259,4 +271,8 @@ def _check_pending(connection: Connection, delivery_id: str) -> None:
             hint=f"Send it again: swiftclaw deliveries replay {delivery_id}",
         )
     if state is State.IN_FLIGHT:
-        raise DeliveryInFlight(f"{delivery_id} is being sent at this moment.", hint="Look again in a moment.")
+        raise _in_flight(delivery_id)
+
+
+def _in_flight(delivery_id: str) -> DeliveryInFlight:
+    return DeliveryInFlight(f"{delivery_id} is being sent at this moment.", hint="Look again in a moment.")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -16,7 +17,9 @@ from swiftclaw_local.errors import (
     ClockShared,
     DatabaseTooNew,
     DeliveryEnded,
+    DeliveryInFlight,
     ForeignDatabase,
+    ReplayOpen,
     StorageUnavailable,
     WrongKey,
 )
@@ -66,6 +69,46 @@ async def locked_rows(database: PostgresDatabase) -> AsyncIterator[None]:
     async with await psycopg.AsyncConnection.connect(database.url) as connection:
         await connection.execute("SELECT id FROM delivery FOR UPDATE")
         yield
+
+
+async def somebody_waits_for(connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> None:
+    """Come back when another connection waits for what this one holds."""
+    waiting = "SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    async with asyncio.timeout(5):
+        await connection.execute(
+            f"DO $$BEGIN WHILE NOT EXISTS ({waiting}) LOOP PERFORM pg_sleep(0.002); END LOOP; END$$".encode()
+        )
+
+
+async def test_what_another_claims_at_the_same_moment_is_not_said_to_be_canceled(
+    store: ReadableStore, database: PostgresDatabase
+) -> None:
+    await store.add_webhook(webhook(), secret="s")
+    (delivery_id,) = (await store.add_event(event(), now=NOW)).delivery_ids
+    async with await psycopg.AsyncConnection.connect(database.url) as claiming:
+        await claiming.execute("UPDATE delivery SET state = 'in_flight', lease_token = 1")
+        canceling = asyncio.create_task(store.cancel(delivery_id, now=NOW))
+        await somebody_waits_for(claiming)
+    with pytest.raises(DeliveryInFlight):
+        await canceling
+
+
+async def test_of_two_replays_at_the_same_moment_the_second_is_told_of_the_first(
+    store: ReadableStore, database: PostgresDatabase
+) -> None:
+    await store.add_webhook(webhook(), secret="s")
+    claim = await leased(store)
+    await store.record(succeeded(claim))
+    async with await psycopg.AsyncConnection.connect(database.url) as replaying:
+        await replaying.execute(
+            "INSERT INTO delivery SELECT (jsonb_populate_record(d, jsonb_build_object('id', 'dlv_first', 'replay_of', d.id,"
+            " 'state', 'pending', 'ended_at', NULL))).* FROM delivery d"
+        )
+        second = asyncio.create_task(store.replay(claim.delivery_id, now=NOW, scheduled=False))
+        await somebody_waits_for(replaying)
+    with pytest.raises(ReplayOpen) as caught:
+        await second
+    assert caught.value.extra == {"replay": "dlv_first"}
 
 
 async def test_what_one_claimed_the_other_does_not_get(store: Store, other: Store) -> None:
