@@ -43,16 +43,24 @@ async def connect(url: str) -> psycopg.AsyncConnection[Any]:
     connection = await psycopg.AsyncConnection.connect(
         url, autocommit=True, prepare_threshold=1, connect_timeout=CONNECT_S, application_name=_NAME, **_KEEPALIVE
     )
-    await connection.execute(_SESSION)
+    try:
+        await connection.execute(_SESSION)
+    except BaseException:  # also when its caller is stopped: nobody else knows of it
+        await connection.close()
+        raise
     return connection
 
 
 def connect_plain(url: str, *, limits: bool = True) -> psycopg.Connection[Any]:
     """Return a blocking connection, for a thread; without `limits` statements may take as long as they take."""
     connection = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S, application_name=_NAME, **_KEEPALIVE)
-    connection.execute(_SESSION)
-    if not limits:
-        connection.execute("SET statement_timeout = 0; SET lock_timeout = 0")
+    try:
+        connection.execute(_SESSION)
+        if not limits:
+            connection.execute("SET statement_timeout = 0; SET lock_timeout = 0")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

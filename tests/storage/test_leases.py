@@ -28,6 +28,7 @@ from swiftclaw_local.scheduler.clock import SystemTime
 from swiftclaw_local.storage import postgres, postgres_writer
 from swiftclaw_local.storage.listening import DUE, WEBHOOKS
 from swiftclaw_local.storage.postgres import Lease, PostgresStore
+from swiftclaw_local.storage.postgres_link import connect
 from swiftclaw_local.storage.postgres_reads import read_engine
 from swiftclaw_local.storage.records import WebhookChange
 from swiftclaw_local.storage.states import State
@@ -291,6 +292,21 @@ async def test_an_emit_that_waits_for_a_lock_for_ever_is_given_up_and_the_next_o
             await store.add_event(event(), now=NOW)
     monkeypatch.undo()
     assert (await store.add_event(event(), now=NOW)).known is False
+
+
+async def test_a_connection_whose_caller_is_stopped_while_it_is_set_up_is_closed(
+    database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[psycopg.AsyncConnection[Any]] = []
+
+    async def stopped(connection: psycopg.AsyncConnection[Any], *_: Any) -> None:
+        made.append(connection)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "execute", stopped)
+    with pytest.raises(asyncio.CancelledError):
+        await connect(database.url)
+    assert [connection.closed for connection in made] == [True]
 
 
 def test_the_scripts_make_what_the_tables_say_and_the_leases(database: PostgresDatabase) -> None:
