@@ -49,11 +49,12 @@ histories: setup ## Try 2,000 random histories of webhooks and deliveries agains
 bench: setup ## Measure, and print the tables
 	@$(PY) -m tests.bench $(ARGS)
 
-simulate: setup ## Simulate seeds with crashes and a failing database (SEEDS=1-300 or SEEDS=17): no promise may break
+simulate: setup ## Simulate seeds with crashes and a failing database (SEEDS=1-300 or SEEDS=17; DB=postgresql: several dispatchers): no promise may break
 	@$(PY) -m tests.simulation --seeds $(SEEDS) --db $(DB) $(ARGS)
 
-simulate-long: setup ## Simulate 5,000 seeds, on two processors
-	@$(PY) -m tests.simulation --seeds 1-5000 --db $(DB) --jobs 2 $(ARGS)
+simulate-long: setup ## Simulate 5,000 seeds on SQLite and 1,000 on PostgreSQL, on two processors
+	@$(PY) -m tests.simulation --seeds 1-5000 --jobs 2 $(ARGS)
+	@$(PY) -m tests.simulation --seeds 1-1000 --jobs 2 --db postgresql $(ARGS)
 
 mutants: setup ## Take each guard out of a copy of the code, and say which seed or test misses it
 	@$(PY) -m tests.mutants $(ARGS)

@@ -195,7 +195,11 @@ RETURNING number, (SELECT state FROM delivery d WHERE d.id = delivery_id)
 """  # noqa: S608 - put together from constants
 
 # What dispatchers that died had in flight: logged as interrupted and due again, or given up when it was cut off too often
-# in a row; the token is in every WHERE. Parameters: now, the ids of the attempts to be logged, and the most interruptions.
+# in a row. Parameters: now, the ids of the attempts to be logged, and the most interruptions.
+# `expired` locks each row, in its newest version, in the very statement that updates it: until the commit nobody claims,
+# records or reaps it, so state and token in the UPDATE's WHERE are always true. They stand there all the same, as each of
+# the two is enough alone: without the lock a second reaper waits for the first, looks at the row again, and finds them
+# false. With neither, a delivery is reaped twice or after it ended (`make mutants` takes both out).
 REAP: Final = f"""
 WITH expired AS (
     SELECT d.*, w.url, w.deleted_at, row_number() OVER () AS place FROM (

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from tests.mutants.guards import GUARDS, Edit, Guard
+from tests.postgres_server import running_server
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _COPIED: Final = ("swiftclaw_local", "tests", "scripts", "docs", "pyproject.toml")
-_SEEDS: Final = "1-80"
+_SEEDS: Final = {"sqlite": "1-80", "postgresql": "1-40"}
 # A mutant that runs into this hangs: that is found, too.
 _LONGEST_S: Final = 90
 
@@ -27,21 +28,23 @@ def main() -> int:
     asked.add_argument("words", nargs="*", help="only guards with one of these words in their name")
     words = asked.parse_args().words
     missed = 0
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, running_server() as postgres:
+        server = postgres.url("").rstrip("/")
         copy = _copied(Path(folder))
-        untouched = found_by(copy, None)
-        if untouched is not None:
-            print(f"the code as it is fails already: {untouched}")
-            return 1
+        for db in _SEEDS:
+            untouched = found_by(copy, None, db=db, server=server)
+            if untouched is not None:
+                print(f"the code as it is fails already: {untouched}")
+                return 1
         for guard in (guard for guard in GUARDS if not words or any(word in guard.name for word in words)):
-            found = without(guard, copy)
+            found = without(guard, copy, server=server)
             missed += found is None
-            print(f"{guard.name:65} {found or 'NOT FOUND'}", flush=True)
+            print(f"{guard.name:81} {found or 'NOT FOUND'}", flush=True)
     print(f"{missed} guards could be taken out unnoticed")
     return 1 if missed else 0
 
 
-def without(guard: Guard, copy: Path) -> str | None:
+def without(guard: Guard, copy: Path, *, server: str) -> str | None:
     """Return what finds that a guard is missing, or None."""
     kept = {edit.path: (copy / "swiftclaw_local" / edit.path).read_text() for edit in guard.edits}
     try:
@@ -49,16 +52,16 @@ def without(guard: Guard, copy: Path) -> str | None:
             if not _applied(edit, copy):
                 print(f"the edit no longer fits {edit.path}:")
                 return None
-        return found_by(copy, guard)
+        return found_by(copy, guard, db=guard.db, server=server)
     finally:
         for path, text in kept.items():
             (copy / "swiftclaw_local" / path).write_text(text)
 
 
-def found_by(copy: Path, guard: Guard | None) -> str | None:
+def found_by(copy: Path, guard: Guard | None, *, db: str, server: str) -> str | None:
     """Return what fails in the copy: a seed of the simulation, or one of the guard's tests."""
-    seeds = "1-10" if guard is None else _SEEDS
-    simulated = _run(copy, "tests.simulation", "--seeds", seeds, "--first")
+    seeds = "1-10" if guard is None else _SEEDS[db]
+    simulated = _run(copy, "tests.simulation", "--seeds", seeds, "--first", "--db", db, "--server", server)
     if simulated:
         seed = re.search(r"^(seed \d+: \w+)", simulated, re.MULTILINE)
         return f"simulation, {seed[1]}" if seed else f"simulation: {simulated.strip().splitlines()[-1][:80]}"

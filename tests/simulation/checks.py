@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,12 +27,12 @@ class Tables:
     attempts: dict[str, list[Row]]
 
 
-def read_tables(connection: sqlite3.Connection, *, delivery_id: str | None = None) -> Tables:
+def read_tables(connection: Any, *, delivery_id: str | None = None) -> Tables:
     """Read it all in one moment, or one delivery alone."""
     one, name = ("", ()) if delivery_id is None else ("WHERE id = ?", (delivery_id,))
     connection.execute("BEGIN")
     try:
-        events = {row["id"]: row for row in _rows(connection, "event", "" if delivery_id is None else "WHERE 0")}
+        events = {row["id"]: row for row in _rows(connection, "event", "" if delivery_id is None else "WHERE false")}
         deliveries = {row["id"]: row for row in _rows(connection, "delivery", f"{one} ORDER BY id", name)}
         attempts: dict[str, list[Row]] = {found: [] for found in deliveries}
         of = one.replace("id", "delivery_id")
@@ -44,7 +43,7 @@ def read_tables(connection: sqlite3.Connection, *, delivery_id: str | None = Non
     return Tables(events, deliveries, attempts)
 
 
-def _rows(connection: sqlite3.Connection, table: str, chosen: str, values: tuple[str, ...] = ()) -> Iterator[Row]:
+def _rows(connection: Any, table: str, chosen: str, values: tuple[str, ...] = ()) -> Iterator[Row]:
     cursor = connection.execute(f"SELECT * FROM {table} {chosen}", values)  # noqa: S608 - words from above
     names = [column[0] for column in cursor.description]
     return (dict(zip(names, row, strict=True)) for row in cursor)
@@ -59,7 +58,7 @@ def check_durable(outside: Outside, tables: Tables) -> Iterator[str]:
     for emit in outside.emits.values():
         row = tables.events.get(emit.id)
         if not emit.acknowledged:
-            if row is not None and not emit.ambiguous:
+            if row is not None and not emit.ambiguous and not emit.under_way:
                 yield f"I2: {emit.id} was refused and is there"
         elif row is None:
             yield f"I1: {emit.id} was acknowledged and is lost"
@@ -70,6 +69,9 @@ def check_durable(outside: Outside, tables: Tables) -> Iterator[str]:
     for replay, original in outside.replays.items():
         if replay not in tables.deliveries or tables.deliveries[replay]["replay_of"] != original:
             yield f"I1: the replay {replay} of {original} is lost"
+    for name in outside.canceled:
+        if tables.deliveries[name]["reason"] != "canceled":
+            yield f"I1: {name} was canceled, and is {tables.deliveries[name]['state']}"
 
 
 def check_history(before: Tables, after: Tables) -> Iterator[str]:
@@ -144,8 +146,8 @@ def check_budget(outside: Outside, tables: Tables, *, retries: int) -> Iterator[
             yield f"I8: {name} used {row['retries_used']} retries, its log shows {outcomes}"
         if row["attempts"] != len(outcomes) - outcomes.count("superseded") and not outcomes.count("superseded"):
             yield f"I8: {name} counts {row['attempts']} attempts, its log shows {outcomes}"
-        if cut_off > outside.deaths:
-            yield f"I8: {name} was cut off {cut_off} times by {outside.deaths} deaths"
+        if cut_off > outside.cut_offs:
+            yield f"I8: {name} was cut off {cut_off} times by {outside.cut_offs} accidents"
         if row["reason"] == "exhausted" and used != retries:
             yield f"I8: {name} was given up after {used} retries"
         if row["reason"] == "interrupted_repeatedly" and outcomes[-5:] != ["interrupted"] * 5:

@@ -15,16 +15,13 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from swiftclaw_local.storage import statements as sql
+from tests.simulation.strands import DiedError
 
 Accident = Literal["begin fails", "busy", "full", "dies before", "dies after", "answer lost"]
 
 AT_BEGIN: Final[tuple[Accident, ...]] = ("begin fails", "busy")
 AT_COMMIT: Final[tuple[Accident, ...]] = ("full", "dies before", "dies after", "answer lost")
 _REPEATABLE: Final = frozenset({sql.FOLLOW_EDGE, sql.INSERT_ATTEMPT})
-
-
-class DiedError(BaseException):
-    """The process that ran this code is dead; nothing of it may go on."""
 
 
 class Disk:

@@ -1,23 +1,25 @@
 """An event loop whose time is made up: it moves only when nothing is ready, and costs nothing.
 
 Tasks that are ready at the same moment go on in an order drawn from the seed; what was scheduled by callbacks keeps its
-order, as asyncio promises. What belongs to a process that died is dropped. There are no sockets and no threads on it.
+order, as asyncio promises. What belongs to a process that died is dropped, and what belongs to one that is frozen waits.
+There are no sockets on it; a thread runs only while the loop waits for it (`strands`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from contextvars import Context, ContextVar, copy_context
+from contextvars import Context, copy_context
 from random import Random
 from typing import Any, Final, TypeVar
 
+from tests.simulation.strands import PROCESS, Strand
+
 T = TypeVar("T")
 
-# The process that the running code belongs to; 0 is the world outside.
-PROCESS: Final[ContextVar[int]] = ContextVar("process", default=0)
 # How long a read on a thread takes, at most (seconds).
 LONGEST_READ_S: Final = 0.003
 
@@ -51,6 +53,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._selector = _NoSockets(self)
         self._random = random
         self._dead: set[int] = set()
+        self._frozen: dict[int, list[asyncio.Handle]] = {}
+        self._strands: list[Strand] = []
         self._tasks: list[asyncio.Task[Any]] = []  # a task that is forgotten would run its `finally` blocks
         self.lose_timer: Callable[[asyncio.TimerHandle], bool] = lambda _: False
 
@@ -69,8 +73,29 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def kill(self, process: int) -> None:
         """End a process: none of its code runs again, not even its `finally` blocks."""
         self._dead.add(process)
-        for handle in (*self._ready, *self._scheduled):
+        for handle in (*self._ready, *self._scheduled, *self._frozen.pop(process, [])):
             self._drop_if_dead(handle)
+        for strand in [strand for strand in self._strands if strand.process == process]:
+            strand.end()
+
+    def freeze(self, process: int) -> None:
+        """Stop a process where it is, as SIGSTOP does: what it waits for goes on without it."""
+        timers = sorted(self._scheduled, key=lambda timer: timer.when())
+        self._frozen.setdefault(process, []).extend(timer for timer in timers if self._process_of(timer) == process)
+        self._scheduled[:] = [handle for handle in self._scheduled if self._process_of(handle) != process]
+        heapq.heapify(self._scheduled)
+
+    def is_frozen(self, process: int) -> bool:
+        """Return whether a process is frozen."""
+        return process in self._frozen
+
+    def thaw(self, process: int) -> None:
+        """Let a process go on: what became due meanwhile is due now."""
+        for handle in self._frozen.pop(process, []):
+            if isinstance(handle, asyncio.TimerHandle):
+                heapq.heappush(self._scheduled, handle)
+            else:
+                self._ready.append(handle)
 
     def bury(self, *, unheard: type[BaseException]) -> None:
         """Forget the tasks of dead processes, at the end of the world; what their `finally` blocks raise does not matter."""
@@ -83,9 +108,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._tasks = []
 
     def _drop_if_dead(self, handle: asyncio.Handle) -> None:
-        context: Context = handle._context  # type: ignore[attr-defined]  # the process is in the context
-        if context.get(PROCESS, 0) in self._dead:
+        if self._process_of(handle) in self._dead:
             handle.cancel()
+
+    @staticmethod
+    def _process_of(handle: asyncio.Handle) -> int:
+        context: Context = handle._context  # type: ignore[attr-defined]  # the process is in the context
+        return context.get(PROCESS, 0)
 
     # --- what asyncio asks of a loop ----------------------------------------------------------------------------
 
@@ -107,22 +136,21 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return handle
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]  # asyncio's own is looser
-        """Run a function a moment later on this thread: what a thread would do meanwhile must not depend on the machine."""
+        """Run a function a moment later while the loop waits: what it does must not depend on the machine's threads."""
         future: asyncio.Future[T] = self.create_future()
 
         def run() -> None:
-            if future.done():
-                return
-            try:
-                future.set_result(func(*args))
-            except Exception as error:  # handed to the caller, as an executor does
-                future.set_exception(error)
+            if not future.done():
+                strand = Strand(lambda: func(*args), future, gone=self._strands.remove)
+                self._strands.append(strand)
+                strand.go_on()
 
         self.call_later(self._random.uniform(0, LONGEST_READ_S), run)
         return future
 
     def _run_once(self) -> None:
         """Mix the tasks that are ready among themselves, then let everything that is ready run."""
+        self._set_frozen_aside()
         ready = list(self._ready)
         places = [place for place, handle in enumerate(ready) if _of_task(handle)]
         if len(places) > 1:
@@ -133,6 +161,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._ready.clear()
             self._ready.extend(ready)
         super()._run_once()  # type: ignore[misc]  # not in the stubs
+
+    def _set_frozen_aside(self) -> None:
+        if not self._frozen:
+            return
+        for handle in [handle for handle in self._ready if self._process_of(handle) in self._frozen]:
+            self._ready.remove(handle)
+            self._frozen[self._process_of(handle)].append(handle)
 
     def _process_events(self, event_list: list[Any]) -> None:
         """There are no sockets."""

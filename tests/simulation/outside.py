@@ -24,6 +24,7 @@ class Hook:
     enabled: bool = True
     deleted: bool = False
     delete_answered: bool = False
+    delete_answered_at: float | None = None  # in seconds of the world
 
     def wants(self, emit: Emit) -> bool:
         """Return whether an event of this kind is owed to it (decision D17)."""
@@ -40,6 +41,7 @@ class Emit:
     data: dict[str, Any]
     body: bytes | None = None  # as acknowledged
     ambiguous: bool = False  # an answer got lost: it may exist
+    under_way: bool = False  # nobody was answered yet
     owed: frozenset[str] = frozenset()
     created: datetime | None = None  # when given: not before that
 
@@ -60,6 +62,7 @@ class Post:
     url: str
     body: bytes
     signature: str
+    sent_at: float = 0.0  # in seconds of the world
     arrived: bool = False
     answered: int | None = None
     outcome: str | None = None
@@ -73,10 +76,12 @@ class Outside:
     hooks: dict[str, Hook] = field(default_factory=dict)
     emits: dict[str, Emit] = field(default_factory=dict)
     replays: dict[str, str] = field(default_factory=dict)  # acknowledged replay -> what it repeats
+    canceled: set[str] = field(default_factory=set)
     brought_forward: set[str] = field(default_factory=set)
     posts: list[Post] = field(default_factory=list)
     by_attempt: dict[tuple[str, int], Post] = field(default_factory=dict)
     deaths: int = 0
+    cut_offs: int = 0  # deaths and all else that may cut an attempt off, or have it made twice
     violations: list[str] = field(default_factory=list)
 
     def violated(self, promise: str, what: str) -> None:

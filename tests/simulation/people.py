@@ -72,6 +72,11 @@ class Emitter:
                 return
 
     async def _emit(self, emit: Emit) -> None:
+        emit.under_way = True
+        await self._ask_to_emit(emit)
+        emit.under_way = False
+
+    async def _ask_to_emit(self, emit: Emit) -> None:
         world = self._world
         hooks = world.outside.hooks.values()
         owed = {hook.id for hook in hooks if hook.wants(emit) and not hook.deleted}
@@ -82,6 +87,7 @@ class Emitter:
                 )
             )
         except StorageUnavailable as error:
+            emit.ambiguous |= world.refusals_may_be_wrong
             world.note(f"{emit.id} is refused: {error.code}")
             return
         except UnreachableError:
@@ -173,25 +179,28 @@ class People:
             await asyncio.sleep(self._random.uniform(0, scenario.busy_s))
             self._world.outage(self._random.choice([0.1, 0.6, 3.0]))
 
+    async def freeze(self, freeze: Callable[[], None]) -> None:
+        """Freeze a process now and then."""
+        scenario = self._world.scenario
+        for _ in range(scenario.freezes):
+            await asyncio.sleep(self._random.uniform(0, scenario.busy_s))
+            freeze()
+
     async def kill(self) -> None:
         """Kill the process at any moment."""
         world, scenario = self._world, self._world.scenario
         while world.outside.deaths < scenario.deaths:
             await asyncio.sleep(self._random.uniform(0, scenario.busy_s))
-            if world.life is not None and world.outside.deaths < scenario.deaths:
+            if world.outside.deaths < scenario.deaths:
                 world.die()
 
     # --- one thing each -----------------------------------------------------------------------------------------
 
     def _any_delivery(self, where: str) -> str:
-        life = self._world.life
-        if life is None or life.watcher is None:
+        found = self._world.deliveries(where)
+        if not found:
             raise UnreachableError
-        rows = life.watcher.execute(f"SELECT id FROM delivery WHERE {where} ORDER BY id").fetchall()  # noqa: S608 - words from below
-        if not rows:
-            raise UnreachableError
-        name: str = self._random.choice(rows)[0]
-        return name
+        return self._random.choice(found)
 
     def _any_hook(self) -> Hook:
         hooks = [hook for hook in self._world.outside.hooks.values() if not hook.deleted]
@@ -220,6 +229,7 @@ class People:
     async def _cancel(self) -> None:
         name = self._any_delivery("state = 'pending'")
         await self._world.ask(lambda platform: platform.deliveries.cancel(name))
+        self._world.outside.canceled.add(name)
 
     async def _switch(self) -> None:
         hook = self._any_hook()
@@ -228,6 +238,7 @@ class People:
     async def switch(self, hook: Hook, *, enabled: bool) -> None:
         """Enable or disable a webhook."""
         self._world.trouble(0.1)
+        hook.enabled &= enabled  # without an answer it may be disabled
         await self._world.ask(lambda platform: platform.webhooks.change(hook.agent, hook.id, enabled=enabled))
         hook.enabled = enabled
         self._world.trouble(0.1)
@@ -246,7 +257,7 @@ class People:
         """Delete a webhook."""
         hook.deleted = True
         await self._world.ask(lambda platform: platform.webhooks.delete(hook.agent, hook.id))
-        hook.delete_answered = True
+        hook.delete_answered, hook.delete_answered_at = True, self._world.loop.now
 
     async def _stop(self) -> None:
         await self._world.stop()

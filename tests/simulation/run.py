@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections import Counter
 from contextlib import suppress
@@ -13,10 +14,13 @@ from random import Random
 from typing import Final
 
 from swiftclaw_local.errors import NotFound, StorageUnavailable
-from tests.simulation.disk import DiedError
+from tests.simulation.alone import Alone
+from tests.simulation.cluster import Cluster
+from tests.simulation.dispatchers import Dispatchers
 from tests.simulation.loop import DeadlockError, VirtualLoop
 from tests.simulation.people import Emitter, People, register
-from tests.simulation.scenario import Scenario, scenario_of
+from tests.simulation.scenario import Scenario, scenario_of, shared_scenario_of
+from tests.simulation.strands import DiedError
 from tests.simulation.world import UnreachableError, World
 
 _MEMORY: Final = Path("/dev/shm")
@@ -33,17 +37,30 @@ class Result:
 
 
 def simulate(seed: int) -> Result:
-    """Run the world of a seed."""
-    scenario = scenario_of(seed)
+    """Run the world of a seed: one process on SQLite."""
     loop = VirtualLoop(Random(f"{seed} loop"))
-    with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
-        (Path(folder) / "1").mkdir(mode=0o700)
-        world = World(scenario, loop, Path(folder))
-        with world.in_place():
-            _run(world, loop)
-            if world.life is not None and not world.life.ended.done():
-                world.die()
-            loop.bury(unheard=DiedError)
+    with _folder() as folder:
+        world = Alone(scenario_of(seed), loop, Path(folder))
+        return _lived(world, loop)
+
+
+def simulate_shared(seed: int, cluster: Cluster) -> Result:
+    """Run the world of a seed: several dispatchers on one PostgreSQL."""
+    loop = VirtualLoop(Random(f"{seed} loop"))
+    with _folder() as folder, cluster.database(f"seed_{os.getpid()}_{seed}") as url:
+        world = Dispatchers(shared_scenario_of(seed), loop, Path(folder), url=url)
+        return _lived(world, loop)
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None)
+
+
+def _lived(world: World, loop: VirtualLoop) -> Result:
+    with world.in_place():
+        _run(world, loop)
+        world.close()
+        loop.bury(unheard=DiedError)
     loop.close()
     outside = world.outside
     figures = Counter(
@@ -51,10 +68,13 @@ def simulate(seed: int) -> Result:
         events=len(outside.emits),
         requests=len(outside.posts),
         deaths=outside.deaths,
-        failures=sum(" disk: " in line for line in world.trace),
+        freezes=sum(" freezes for " in line for line in world.trace),
+        failures=sum(" disk: " in line or " wire: " in line for line in world.trace),
+        interrupted=world.interrupted,
         seconds=round(loop.now),
     )
-    return Result(seed, tuple(dict.fromkeys(outside.violations)), "\n".join([str(scenario), *world.trace]), figures)
+    told = "\n".join([str(world.scenario), *world.trace])
+    return Result(world.scenario.seed, tuple(dict.fromkeys(outside.violations)), told, figures)
 
 
 def _run(world: World, loop: VirtualLoop) -> None:
@@ -68,7 +88,7 @@ def _run(world: World, loop: VirtualLoop) -> None:
 
 async def _history(world: World, scenario: Scenario) -> None:
     living = asyncio.create_task(world.keep_alive())
-    while world.life is None or not world.life.ready:  # noqa: ASYNC110 - waiting costs nothing here
+    while not world.ready:  # noqa: ASYNC110 - waiting costs nothing here
         await asyncio.sleep(0.01)
     await register(world)
     world.armed = True
@@ -78,6 +98,8 @@ async def _history(world: World, scenario: Scenario) -> None:
     ]
     if scenario.clock == "manual":
         background.append(asyncio.create_task(people.move_clock()))
+    if isinstance(world, Dispatchers):
+        background.append(asyncio.create_task(people.freeze(world.freeze)))
     await asyncio.gather(*(Emitter(world, number).run() for number in range(scenario.emitters)), people.run())
     await asyncio.sleep(scenario.busy_s / 4)
     for task in background:
@@ -96,6 +118,7 @@ async def _drain(world: World, people: People) -> None:
     world.armed = False
     world.outage_until = 0.0
     world.note("from here on all is well")
+    await world.settle_down()
     for hook in world.outside.hooks.values():
         while hook.deleted > hook.delete_answered or not (hook.deleted or hook.enabled):
             with suppress(UnreachableError, StorageUnavailable, NotFound):

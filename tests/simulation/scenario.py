@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from typing import Literal
@@ -44,6 +44,12 @@ class Scenario:
     outages: int
     lost_timer_rate: float
     wall_jumps: int
+    dispatchers: int = 1
+    freezes: int = 0
+    freeze_rate: float = 0.0
+    loss_rate: float = 0.0
+    silence_rate: float = 0.0
+    database_ahead_s: float = 0.0
 
 
 def scenario_of(seed: int) -> Scenario:
@@ -77,4 +83,29 @@ def scenario_of(seed: int) -> Scenario:
         outages=0 if calm else random.choice([0, 0, 1, 2]),
         lost_timer_rate=random.choice([0.0, 0.0, 0.3]),
         wall_jumps=0 if calm or clock != "real" else random.choice([0, 0, 1, 3]),
+    )
+
+
+def shared_scenario_of(seed: int) -> Scenario:
+    """Return the world of a seed with several dispatchers on one database. Their clock is the real one."""
+    random = Random(f"{seed} shared scenario")
+    short = tuple(timedelta(seconds=random.choice([0.05, 0.4, 1, 3])) * (k + 1) for k in range(random.randint(1, 5)))
+    calm = random.random() < 0.15
+    return replace(
+        scenario_of(seed),
+        clock="real",
+        schedule=short,
+        wall_jumps=0,
+        busy_s=random.choice([4.0, 20.0, 60.0]),
+        dispatchers=random.choice([2, 2, 3]),
+        deaths=0 if calm else random.randint(0, 3),
+        death_rate=random.choice([0.0, 0.005, 0.02]),
+        failure_rate=0.0 if calm else random.choice([0.0, 0.0, 0.02]),
+        lost_answer_rate=0.0 if calm else random.choice([0.0, 0.02, 0.1]),
+        loss_rate=0.0 if calm else random.choice([0.0, 0.001, 0.005]),
+        silence_rate=0.0 if calm else random.choice([0.0, 0.0, 0.001]),
+        freezes=0 if calm else random.randint(0, 4),
+        freeze_rate=random.choice([0.0, 0.002, 0.01]),
+        outages=0 if calm else random.choice([0, 0, 1]),
+        database_ahead_s=random.choice([0.0, 3600.0, -3600.0]),
     )
