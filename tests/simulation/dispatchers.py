@@ -233,10 +233,9 @@ class Dispatchers(World):
         self.loop.kill(life.number)
         for line in self.lines.of(life.number):
             if vanishes and line.in_transaction:
-                self.loop.call_later(SILENT_S, self.lines.leave, line, context=self.nobody.copy())
-                continue
-            self.lines.leave(line)
-            line.pgconn.finish()
+                self.loop.call_later(SILENT_S, self._close, line, context=self.nobody.copy())
+            else:
+                self._close(line)
         for reader in life.readers:
             reader.dispose()
         self.forget_process(life.number)
@@ -256,7 +255,13 @@ class Dispatchers(World):
         for life in self.lives.values():
             if not life.ended.done():
                 self._end(life)
+        for line in list(self.lines.all):
+            self._close(line)
         self._watch.close()
+
+    def _close(self, line: Line) -> None:
+        self.lines.leave(line)
+        line.pgconn.finish()
 
     async def ask(self, call: Callable[[Platform], Awaitable[T]]) -> T:
         """See `World`."""
