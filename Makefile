@@ -56,6 +56,9 @@ simulate-long: setup ## Simulate 5,000 seeds on SQLite and 1,000 on PostgreSQL, 
 	@$(PY) -m tests.simulation --seeds 1-5000 --jobs 2 $(ARGS)
 	@$(PY) -m tests.simulation --seeds 1-1000 --jobs 2 --db postgresql $(ARGS)
 
+fuzz: setup ## Send 10,000 requests made up from the OpenAPI document, and 5,000 bodies of JSON that means harm, to a server
+	@$(PY) -m tests.fuzz $(ARGS)
+
 mutants: setup ## Take each guard out of a copy of the code, and say which seed or test misses it
 	@$(PY) -m tests.mutants $(ARGS)
 
