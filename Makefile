@@ -7,7 +7,7 @@ SEEDS ?= 1-300
 DB = sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format format-check lint types docs lock receivers histories bench simulate simulate-long mutants crash soak clean setup
+.PHONY: help run test check format format-check lint types docs lock receivers histories bench simulate simulate-long fuzz mutants crash soak clean setup
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,12 +39,14 @@ docs: setup ## Write docs/reference again from the code
 lock: setup ## Write the lock files again from pyproject.toml (ARGS=--upgrade for the newest of everything)
 	@$(PY) -m scripts.lock $(ARGS)
 
-receivers: setup ## Play every receiver that misbehaves, with either parser, and print the tables
+receivers: setup ## Play every receiver that misbehaves, with either parser and on either database, and print the tables
 	@RECEIVERS=full $(PY) -m pytest tests/misbehaving -q -s $(ARGS)
+	@RECEIVERS_DB=postgresql $(PY) -m pytest tests/misbehaving/test_rows.py tests/misbehaving/test_sequences.py -q -s $(ARGS)
 	@AIOHTTP_NO_EXTENSIONS=1 $(PY) -m pytest tests/misbehaving/test_rows.py tests/misbehaving/test_sequences.py -q -s $(ARGS)
 
-histories: setup ## Try 2,000 random histories of webhooks and deliveries against a small model
+histories: setup ## Try 2,000 random histories of webhooks and deliveries against a small model, on each database
 	@MODEL_HISTORIES=2000 $(PY) -m pytest tests/engine/test_model.py -q $(ARGS)
+	@MODEL_HISTORIES=2000 MODEL_DB=postgresql $(PY) -m pytest tests/engine/test_model.py -q $(ARGS)
 
 bench: setup ## Measure, and print the tables
 	@$(PY) -m tests.bench $(ARGS)

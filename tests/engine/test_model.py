@@ -1,18 +1,19 @@
 """Random histories against a model small enough to be right by inspection: what is sent, when, and how it ends.
 
 The model knows one rule: an attempt fails or succeeds as the receiver is told to, and the next one is due a fixed time later.
-MODEL_HISTORIES sets how many histories are tried.
+MODEL_HISTORIES sets how many histories are tried; with MODEL_DB=postgresql they are tried there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -20,10 +21,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from swiftclaw_local.errors import SwiftclawError
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.scheduler.policy import PAGE_SCHEDULE
-from swiftclaw_local.settings import Settings
+from swiftclaw_local.settings import DatabaseUrl, Settings
 from swiftclaw_local.storage.states import State
 from tests.engine.scripted import ScriptedReceiver
 from tests.misbehaving.stage import QUIET
+from tests.storage.databases import KEY, PostgresDatabase
 
 HISTORIES: Final = int(os.environ.get("MODEL_HISTORIES", "50"))
 AGENT: Final = "my-agent"
@@ -31,6 +33,20 @@ MOST: Final = 3
 WAITS: Final = [timedelta(seconds=n) for n in (1, 59, 60, 61, 300, 900, 3600, 21_600)]
 ANSWERS: Final = st.sampled_from([200, 204, 500, 503, 404, 429, 301, "reset", "timeout"])
 T = TypeVar("T")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def settings_of_the_platform(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Have the histories tried on the database that is asked for."""
+    with pytest.MonkeyPatch.context() as patched:
+        if os.environ.get("MODEL_DB") == "postgresql":
+            PostgresDatabase.server = request.getfixturevalue("postgres")
+            url = PostgresDatabase(tmp_path_factory.mktemp("model")).url
+            patched.setenv("SWIFTCLAW_KEY", KEY.hex())
+            patched.setattr(History, "settings", Settings(db=DatabaseUrl(url), clock="manual", seed=7))
+        yield
 
 
 @dataclass(slots=True)
@@ -63,6 +79,8 @@ class Expected:
 class History(RuleBasedStateMachine):
     """One history: the platform and the model are told the same, and compared after every step."""
 
+    settings = Settings(ephemeral=True, clock="manual", seed=7)
+
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
@@ -73,9 +91,10 @@ class History(RuleBasedStateMachine):
         self.platform: Platform = self.run(self._opened())
 
     async def _opened(self) -> Platform:
-        settings = Settings(ephemeral=True, clock="manual", seed=7)
-        platform = await Platform.open(settings, sender=self.receiver, log=QUIET)
+        platform = await Platform.open(self.settings, sender=self.receiver, log=QUIET)
         await platform.start()
+        if not self.settings.ephemeral:
+            await platform.reset()  # of what the history before left
         return platform
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:

@@ -1,12 +1,20 @@
-"""Prints the table of receivers that misbehave after its tests, when they are run with -s."""
+"""Prints the table of receivers that misbehave after its tests, when they are run with -s.
+
+With RECEIVERS_DB=postgresql the platforms that they misbehave to keep their data there.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
+from swiftclaw_local.settings import DatabaseUrl
+from tests.misbehaving import stage
 from tests.misbehaving.rows import Seen
+from tests.storage.databases import KEY, PostgresDatabase
 
 Line = tuple[int, str, str, str, bool]
 LINES: Final[pytest.StashKey[list[Line]]] = pytest.StashKey()
@@ -25,6 +33,18 @@ class Table:
     def measured(self, row: int, what: str, *, limit: str, seen: str, within: bool) -> None:
         """Add a figure."""
         self._lines.append((row, what, limit, seen, within))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Have each platform in a PostgreSQL schema of its own, when that is asked for."""
+    with pytest.MonkeyPatch.context() as patched:
+        if os.environ.get("RECEIVERS_DB") == "postgresql":
+            PostgresDatabase.server = request.getfixturevalue("postgres")
+            folder = tmp_path_factory.mktemp("receivers")
+            patched.setenv("SWIFTCLAW_KEY", KEY.hex())
+            patched.setattr(stage, "placed", lambda: {"db": DatabaseUrl(PostgresDatabase(folder).url)})
+        yield
 
 
 @pytest.fixture

@@ -80,11 +80,16 @@ def check_detail(row: Attempt) -> None:
         assert row.error_detail is None
 
 
+def placed() -> dict[str, Any]:
+    """Return the settings that say where the data is."""
+    return {"ephemeral": True}
+
+
 @asynccontextmanager
 async def stage(*, budget_s: float = BUDGET_S, ca_file: Path | None = None, **changed: Any) -> AsyncIterator[Stage]:
-    """Run a platform with the real sender, SQLite in memory and a manual clock, beside a healthy receiver."""
+    """Run a platform with the real sender and a manual clock beside a healthy receiver; SQLite in memory, or what is placed."""
     settings = Settings(
-        ephemeral=True,
+        **placed(),
         seed=7,
         ca_file=ca_file,
         send_timeout=timedelta(seconds=budget_s),
