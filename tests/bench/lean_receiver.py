@@ -2,7 +2,8 @@
 
 As lean as Python allows, and no HTTP server: it expects whole, well-formed requests with a Content-Length. Run as a child:
 it prints its port and lives until it is ended. `/fail` is answered 500, `/count` with the number of POSTs so far,
-`/arrivals` with the times of the POSTs since it was last asked, in seconds of the system's monotonic clock.
+`/arrivals` with the times of the POSTs since it was last asked, in seconds of the system's monotonic clock. `/slow` takes
+50 ms, `/hang` never answers.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import uvloop
 _END: Final = b"\r\n\r\n"
 _LENGTH: Final = b"content-length:"
 _ARRIVALS_KEPT: Final = 100_000
+_SLOW_S: Final = 0.05
 
 
 def answer(status: bytes, body: bytes) -> bytes:
@@ -67,7 +69,11 @@ class Connection(asyncio.Protocol):
                 return
             self._buffer = self._buffer[size:]
             assert self._transport is not None
-            self._transport.write(self._answer(head))
+            reply = self._answer(head)
+            if head.startswith(b"POST /slow"):
+                asyncio.get_running_loop().call_later(_SLOW_S, self._transport.write, reply)
+            elif not head.startswith(b"POST /hang"):
+                self._transport.write(reply)
 
     def _answer(self, head: bytes) -> bytes:
         if head.startswith(b"POST"):

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tests.bench.child import Child, ChildFailed
 from tests.bench.database import Newest, add_pending_retries, added_since, newest
+from tests.bench.dispatchers import crowd, dispatchers
 from tests.bench.machine import Cores
 from tests.bench.receiver import Receiver, lean_receiver
 from tests.bench.report import Figure, Goal, Ledger, compared, percentile, spread
@@ -260,6 +261,8 @@ MEASURES: Final[dict[str, Measure]] = {
     "backlog": backlog,
     "startup": startup,
     "commands": commands,
+    "dispatchers": dispatchers,
+    "crowd": crowd,
 }
 
 
