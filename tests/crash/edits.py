@@ -130,7 +130,8 @@ def edited(folder: Path, database: Database, *, rounds: int, seed: int) -> Figur
         codes = dispatchers.stop_all()
         wrong, happened = judged(database, receiver, load)
     for name in _NOT_HERE:
-        wrong.pop(name)
+        wrong.pop(name, None)
+        happened.pop(name, None)
     wrong |= _sent_after(database, people)
     wrong |= {
         "answers of 5xx": sum(count for status, count in people.statuses.items() if status >= 500),
@@ -142,7 +143,7 @@ def edited(folder: Path, database: Database, *, rounds: int, seed: int) -> Figur
 
 
 # Events have many deliveries here, some of them replays: what the judge says of an event and its delivery does not hold.
-_NOT_HERE: Final = ("lost", "doubled beyond the interrupted", "mislabelled")
+_NOT_HERE: Final = ("lost", "doubled", "doubled beyond the interrupted", "mislabelled")
 
 
 def _act_for(people: _People, seconds: int) -> None:

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -76,7 +77,7 @@ def _side_work(dispatchers: Dispatchers, side: Receiver, random: Random) -> Iter
 
     def work() -> None:
         while not stopped.is_set():
-            with suppress(OSError, ValueError):  # it just died; a URL that is not there yet
+            with suppress(OSError, HTTPException, ValueError):  # it just died; a URL that is not there yet
                 _act(dispatchers, side, random)
             time.sleep(_PAUSE_S)
 

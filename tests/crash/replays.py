@@ -6,11 +6,12 @@ import signal
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from random import Random
 from typing import Any, Final
-from urllib.error import URLError
 
 from tests.crash.databases import Database
 from tests.crash.dispatchers import Dispatchers, dispatching
@@ -35,6 +36,7 @@ class _Repair:
     kill_at: list[int]
     asked: int = 0
     kills: int = 0
+    starts: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -42,12 +44,13 @@ class _Repair:
         """Replay all of it; each time the server was killed, look again at what is unresolved."""
         while True:
             settle(self.database)  # what is under way is not known yet to be resolved
-            try:
+            with suppress(OSError, HTTPException):
                 if self._once():
                     return
-            except (OSError, URLError):
-                self.dispatchers.running[0].process.wait(30)
+            if self.kills > self.starts:  # killed in the middle, or with the last one of the round
+                self.dispatchers.server.process.wait(30)
                 self.dispatchers.start(0)
+                self.starts += 1
 
     def _once(self) -> bool:
         """Go through what is unresolved once; return whether there was nothing. Raises: OSError when the server is gone."""

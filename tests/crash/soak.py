@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from itertools import cycle
 from pathlib import Path
 from random import Random
@@ -165,7 +166,7 @@ def _side_load(dispatchers: Dispatchers, agents: list[str]) -> Iterator[None]:
         for agent in cycle(agents):
             if stopped.wait(_SIDE_PAUSE_S):
                 return
-            with suppress(OSError, ValueError):  # the server was just killed
+            with suppress(OSError, HTTPException, ValueError):  # the server was just killed
                 dispatchers.server.api("POST", f"/v1/agents/{agent}/events", {"type": "agent.failed"})
 
     thread = threading.Thread(target=emit, daemon=True)
