@@ -312,4 +312,53 @@ GUARDS: Final = (
         _LEASES,
         db="postgresql",
     ),
+    Guard(
+        "PostgreSQL, a deleted webhook is answered for when the others have let go of it",
+        (
+            Edit(
+                "storage/postgres.py",
+                "        await self._others_let_go(webhook_id)\n        return canceled",
+                "        return canceled",
+            ),
+        ),
+        _LEASES,
+        db="postgresql",
+    ),
+    Guard(
+        "PostgreSQL, a connection that lay idle is asked before it is used",
+        (
+            Edit(
+                "storage/postgres.py", "if self._plain is None or not answers(self._plain):", "if self._plain is None:"
+            ),
+        ),
+        _LEASES,
+        db="postgresql",
+    ),
+    Guard(
+        "a stop while the database is away ends in order",
+        (
+            Edit(
+                "platform/platform.py",
+                "except StorageUnavailable as error:  # the start before",
+                "except EOFError as error:  #",
+            ),
+        ),
+        ("tests/engine/test_store_trouble.py",),
+    ),
+    Guard(
+        "a wall clock that flaps does not drive the clock ahead of it",
+        (
+            Edit(
+                "scheduler/clock.py",
+                "at=self.now() + max(-behind, timedelta())",
+                "at=self.now() + max(jump, timedelta())",
+            ),
+        ),
+        ("tests/unit/test_clock.py",),
+    ),
+    Guard(
+        "while the wall clock is behind, the next start is told where the clock stood",
+        (Edit("platform/platform.py", " or self.clock.set_back:", ":"),),
+        ("tests/engine/test_clock_modes.py",),
+    ),
 )
