@@ -39,7 +39,6 @@ from tests.storage.databases import KEY, PostgresDatabase, ReadableStore
 from tests.storage.laps import claimed, leased
 from tests.storage.values import NOW, event, later, succeeded, webhook
 
-
 EDIT = WebhookChange(url="http://localhost:9/new")
 
 
