@@ -63,6 +63,7 @@ def jumped(folder: Path, database: Database, *, rounds: int, seed: int) -> Figur
     """Set the wall clock 6 hours forward, 3 days back, kill a process meanwhile, and let the clock flap, under load."""
     wall = _Wall(folder / "wall")
     unnoticed = 0
+    down: list[tuple[float, float]] = []
     with (
         receiving(seed=seed) as receiver,
         dispatching(folder, database, *FLAGS, hooks={"wall": str(folder / "wall")}) as dispatchers,
@@ -72,8 +73,7 @@ def jumped(folder: Path, database: Database, *, rounds: int, seed: int) -> Figur
             for _ in range(rounds):
                 unnoticed += _set_and_count(wall, dispatchers, _FORWARD_S)
                 unnoticed += _set_and_count(wall, dispatchers, _BACK_S)
-                assert dispatchers.end(0) == -signal.SIGKILL
-                dispatchers.start(0)
+                down.append(_killed_and_started(dispatchers))
                 time.sleep(_LATE_S + _SLACK_S)  # what it knew as due soon is due soon still
                 _flap(wall)
                 wall.set(0.0)
@@ -83,7 +83,8 @@ def jumped(folder: Path, database: Database, *, rounds: int, seed: int) -> Figur
         codes = dispatchers.stop_all()
         wrong, happened = judged(database, receiver, load)
         cut = {row[0] for row in database.rows(_CUT)}
-        lateness = list(_lateness(arrival for arrival in receiver.arrivals if arrival.event_id not in cut))
+        down = [] if database.shared else down  # others went on
+        lateness = list(_lateness((arrival for arrival in receiver.arrivals if arrival.event_id not in cut), down))
     wrong |= {
         "negative durations": database.rows(_NEGATIVE)[0][0],
         "settings of the clock without one line in each log": unnoticed,
@@ -117,15 +118,24 @@ def _now(dispatchers: Dispatchers) -> float:
     return float(clock["now"])
 
 
-def _lateness(arrivals: Iterable[Arrival]) -> Iterator[float]:
-    """Yield by how much each retry came later than its wait after the failure before it (real seconds)."""
+def _killed_and_started(dispatchers: Dispatchers) -> tuple[float, float]:
+    """Kill the server and start it anew; return from when until when there was none (unix seconds)."""
+    killed_at = time.time()
+    assert dispatchers.end(0) == -signal.SIGKILL
+    dispatchers.start(0)
+    return killed_at, time.time()
+
+
+def _lateness(arrivals: Iterable[Arrival], down: list[tuple[float, float]]) -> Iterator[float]:
+    """Yield by how much each retry came later than its wait after the failure before it, real seconds with a server."""
     by_event: defaultdict[str, list[Arrival]] = defaultdict(list)
     for arrival in arrivals:
         by_event[arrival.event_id].append(arrival)
     for came in by_event.values():
         for wait, before, after in zip(_WAITS_S, came, came[1:], strict=False):
             if before.answered_at is not None:
-                yield after.at - before.answered_at - wait
+                without = sum(max(0.0, min(after.at, up) - max(before.answered_at, killed)) for killed, up in down)
+                yield after.at - before.answered_at - wait - without
 
 
 def advanced(folder: Path, database: Database, *, rounds: int, seed: int) -> Figures:
