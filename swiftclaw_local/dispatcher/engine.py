@@ -140,7 +140,16 @@ class Engine:
 
     def full(self) -> frozenset[str]:
         """Return the webhooks whose lanes take no more claims for now."""
-        return self._lanes.full(self._settings.slots() + PREFETCH)
+        return self._lanes.full(self._most())
+
+    def _most(self) -> int:
+        """Return how many claims of one webhook may be here: what fits its slots, and some ahead unless many wait already.
+
+        Those that wait are of webhooks whose slots are full. Counted against the room for others, a dozen webhooks that
+        hang kept everybody's due deliveries from being claimed.
+        """
+        ahead = PREFETCH if self._lanes.waiting < self._settings.concurrency else 0
+        return self._settings.slots() + ahead
 
     async def take_back(self, webhook_id: str | None = None) -> int:
         """Give claims that were not sent yet back to the store, one webhook's or all; return their number."""
@@ -184,7 +193,7 @@ class Engine:
         Raises: EngineStuck when something is due, there is room for it, and still nothing could be claimed.
         """
         now = self._clock.now()
-        room = self._settings.concurrency - self._lanes.in_flight - self._lanes.waiting
+        room = self._settings.concurrency - self._lanes.in_flight
         self._more_in_store = room <= 0
         if room <= 0:
             return 0  # an attempt that ends wakes us
@@ -203,8 +212,9 @@ class Engine:
         return claimed
 
     async def _claim(self, now: datetime, room: int) -> int:
-        most = self._settings.slots() + PREFETCH
-        claims = await self._store.claim_due(now=now, limit=room, per_webhook=most, busy=self._lanes.load())
+        claims = await self._store.claim_due(
+            now=now, limit=room, per_webhook=self._most(), busy=self._lanes.load()
+        )
         for claim in claims:
             self._lanes.put(claim)
         self._start_attempts()

@@ -103,3 +103,24 @@ async def test_healthy_receivers_are_told_apart_from_the_hanging_ones_by_order_a
         await on.attempted(*served)
         assert not any([(await on.platform.reads.delivery(name)).attempts for name in waiting])
         await on.platform.webhooks.delete("misled", stuck)
+
+
+async def test_many_hanging_webhooks_with_much_to_do_keep_no_due_delivery_from_another() -> None:
+    """Twenty that hang hold their slots, and more is claimed for them than the engine sends at once: others get theirs."""
+    released = asyncio.Event()
+
+    async def hang(stream: Stream) -> None:
+        await stream.request()
+        await released.wait()
+
+    async with raw_receiver(hang) as hanging, stage(budget_s=30.0, clock="real") as on:
+        webhooks, stuck = on.platform.webhooks, [await on.webhook(hanging.url) for _ in range(20)]
+        well, _ = await webhooks.create("well", url=on.healthy.url, enabled=False)
+        due = [await on.emit(well.id, agent="well") for _ in range(5)]
+        await asyncio.gather(*(on.emit(webhook_id) for webhook_id in stuck for _ in range(60)))
+        await webhooks.change("well", well.id, enabled=True)
+        await on.attempted(*due)
+        assert len(on.healthy.requests) == len(due)
+        for webhook_id in stuck:
+            await webhooks.delete("misled", webhook_id)
+        released.set()
