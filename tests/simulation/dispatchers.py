@@ -378,12 +378,13 @@ class Dispatchers(World):
             super().sent_twice(earlier, later)
 
     def sent_to_deleted(self, hook: Hook, post: Post, row: checks.Row) -> None:
-        """D20: another dispatcher may have claimed it before, and begins its attempt as long as its claim allows."""
-        if hook.delete_answered_at is None or self.loop.now > hook.delete_answered_at + BEGIN_WITHIN_S:
+        """D20: only by a dispatcher that was frozen or cut off, and no longer than its claim allows."""
+        late = hook.delete_answered_at is None or self.loop.now > hook.delete_answered_at + BEGIN_WITHIN_S
+        if late or not self.outside.cut_offs:
             super().sent_to_deleted(hook, post, row)
 
     def excused_until(self, attempts: list[checks.Row]) -> float:
-        """What was cut off waits until its lease is over, and is due from when that is logged."""
-        if not attempts or attempts[-1]["outcome"] != "interrupted":
+        """What was cut off waits until its lease is over, and is due from when that is logged; so is what is sent again."""
+        if not attempts or attempts[-1]["outcome"] not in ("interrupted", "again"):
             return 0.0
         return from_text(attempts[-1]["ended_at"]).timestamp() - EPOCH + 0.4
