@@ -77,7 +77,6 @@ def _frozen(folder: Path, database: Database, *, rounds: int, seed: int, hooks: 
             "ended states changed": database.rows("SELECT count(*) FROM witness_of_ends")[0][0],
             "sends beyond one for each freeze": sum(max(0, count - 2) for count in receiver.counted().values()),
             "freezes without a second owner": missed,
-            "steps that failed": "".join(dispatchers.logs()).count('"step.failed"'),
             "exit codes other than 0": sum(code != 0 for code in codes),
         }
     return wrong, happened + Counter({"freezes": rounds})

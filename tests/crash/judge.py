@@ -8,12 +8,15 @@ from collections.abc import Iterable
 from typing import Final
 
 from tests.crash.databases import Database
+from tests.crash.dispatchers import Dispatchers
 from tests.crash.load import Load
 from tests.crash.receiver import Receiver
 
 SETTLED_S: Final = 60.0
 _LOOK_AGAIN_S: Final = 0.05
 _OPEN: Final = "SELECT count(*) FROM delivery WHERE ended_at IS NULL"
+
+_DEFECTS: Final = ('"step.failed"', '"request.failed"', "Traceback (most recent call last)")
 
 # What must be 0, and what happened.
 Figures = tuple[dict[str, int], Counter[str]]
@@ -46,6 +49,7 @@ def judged(database: Database, receiver: Receiver, load: Load) -> Figures:
         "bodies that changed": len({(a.event_id, a.body_hash) for a in receiver.arrivals}) - len(arrived),
         "wrong signatures": sum(not arrival.signed for arrival in receiver.arrivals),
         "damaged": int(database.damaged()),
+        "defects in the logs": defects(load.dispatchers),
     }
     happened = Counter(
         acknowledged=len(load.acknowledged),
@@ -57,6 +61,11 @@ def judged(database: Database, receiver: Receiver, load: Load) -> Figures:
         dead=len(ended["dead"]),
     )
     return wrong, happened
+
+
+def defects(dispatchers: Dispatchers) -> int:
+    """Return how often the logs tell of an error that nobody expected."""
+    return sum(log.count(word) for log in dispatchers.logs() for word in _DEFECTS)
 
 
 def ended_by_state(database: Database) -> dict[str, set[str]]:
@@ -77,11 +86,14 @@ def mislabelled(database: Database, taken: Iterable[str], ended: dict[str, set[s
 def labelled_otherwise(database: Database, receiver: Receiver) -> int:
     """Return how many requests have no row with the status that was answered, where no process died.
 
-    A record whose COMMIT was done and whose answer was lost must be found again, not be written down as something else.
+    A record whose COMMIT was done and whose answer was lost must be found again, not be written down as something else. A
+    claim whose answer was lost is never sent: its row, interrupted, has no request.
     """
     answered = Counter((arrival.event_id, arrival.status) for arrival in receiver.arrivals)
     rows = Counter({(row[0], row[1]): row[2] for row in database.rows(_STATUSES)})
     return sum((answered - rows).values()) + sum((rows - answered).values())
 
 
-_STATUSES: Final = "SELECT event_id, status, count(*) FROM attempt GROUP BY event_id, status"
+_STATUSES: Final = """
+SELECT event_id, status, count(*) FROM attempt WHERE outcome <> 'interrupted' GROUP BY event_id, status
+"""

@@ -13,16 +13,19 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+import psycopg
+
 from tests.crash.databases import Database, PostgresDatabase
 from tests.crash.dispatchers import Dispatchers, dispatching
 from tests.crash.judge import Figures, judged, labelled_otherwise, settle
 from tests.crash.load import Line, Load, loaded, webhook
 from tests.crash.receiver import receiving
 from tests.crash.small_disk import small_disk
-from tests.postgres_server import running_server
+from tests.postgres_server import PostgresServer, running_server
 
 BACK_S: Final = 5.0
 _AWAY_PROBES: Final = 3
+_HELD_BACK_S: Final = 0.15
 # The database's log file holds a few rows of this, and nothing more.
 _SMALL: Final = 8192
 _ACCEPTED: Final = (200, 202)
@@ -34,6 +37,7 @@ _LOOK_AGAIN_S: Final = 0.02
 def restarted(folder: Path, database: Database, *, rounds: int, seed: int) -> Figures:
     """Restart PostgreSQL under load, `immediate` and `fast` in turns: no request is labelled as what it was not.
 
+    Just before, the answers to COMMITs are held back, so that each restart swallows those of whatever was done by then.
     On a server of its own: that of the other suites is not to go away. The database that is given is not used.
     """
     random = Random(seed)
@@ -46,6 +50,7 @@ def restarted(folder: Path, database: Database, *, rounds: int, seed: int) -> Fi
             with loaded(dispatchers) as load:
                 for number in range(rounds):
                     time.sleep(random.uniform(0.3, 1.0))
+                    _hold_commits_back(postgres)
                     postgres.stop(signal.SIGQUIT if number % 2 == 0 else signal.SIGINT)
                     away += _asked_while_away(load)
                     postgres.start()
@@ -58,7 +63,7 @@ def restarted(folder: Path, database: Database, *, rounds: int, seed: int) -> Fi
             wrong, happened = judged(own, receiver, load)
         wrong["requests labelled otherwise"] = labelled_otherwise(own, receiver)
     wrong |= {
-        "interrupted": happened["interrupted"],
+        "doubled": happened["doubled"],
         "superseded": happened["superseded"],
         "answers other than 503 while it was away": sum(count for status, count in away.items() if status != 503),
         "other answers": _others(load),
@@ -127,6 +132,15 @@ def _no_growth(dispatchers: Dispatchers) -> Iterator[None]:
         yield
     finally:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def _hold_commits_back(postgres: PostgresServer) -> None:
+    """Have every COMMIT wait, once it is done, for a standby that does not exist, until the server stops."""
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        connection.execute("SELECT pg_reload_conf()")
+        time.sleep(_HELD_BACK_S)
+        connection.execute("ALTER SYSTEM RESET synchronous_standby_names")  # for the next start
 
 
 def _asked_while_away(load: Load) -> Counter[int]:

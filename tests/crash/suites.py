@@ -37,7 +37,7 @@ SUITES: Final = (
     Suite("killed", kills.killed, 200, databases=(SQLITE,), seeds=3, quick=((SQLITE, 2),)),
     Suite("one_killed", kills.killed, 100, databases=(POSTGRESQL,), quick=((POSTGRESQL, 2),)),
     Suite("stopped", kills.stopped, 100, quick=((SQLITE, 2),)),
-    Suite("untouched", kills.untouched, 200, quick=((POSTGRESQL, 4),)),
+    Suite("untouched", kills.untouched, 200, quick=((POSTGRESQL, 2),)),
     Suite("frozen", freezes.frozen, 30, databases=(POSTGRESQL,)),
     Suite("unfenced", freezes.unfenced, 1, databases=(POSTGRESQL,)),
     Suite("restarted", outages.restarted, 20, databases=(POSTGRESQL,), quick=((POSTGRESQL, 2),)),
