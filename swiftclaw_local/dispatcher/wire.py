@@ -186,6 +186,9 @@ class AnswerParser:
 
     def is_amid_answer(self) -> bool:
         """Return whether part of another answer has been parsed; the parser is of no further use."""
+        inner: Any = self._inner
+        if getattr(inner, "_tail", b"") or getattr(inner, "_lines", ()):
+            return True  # aiohttp's parser without its C part says nothing of a beginning that it cannot make sense of
         try:
             return self._inner.feed_eof() is not None
         except Exception:  # whatever it stumbles over, it is not the clean end of an answer
