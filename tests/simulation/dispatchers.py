@@ -186,6 +186,8 @@ class Dispatchers(World):
         log: Any = Defects(self.outside)
         life.platform = await Platform.open(settings, sender=self._receivers, log=log)
         await life.platform.start()
+        if not any(not self.loop.is_frozen(other.number) for other in self._ready()):
+            self.trouble(0.1)  # nobody ran until now
         life.ready = True
         self.note(f"process {life.number} is ready: {life.platform.opened}")
 
