@@ -16,6 +16,7 @@ import psycopg
 
 from swiftclaw_local.errors import DatabaseUnreachable, StorageUnavailable
 from swiftclaw_local.platform import Platform
+from swiftclaw_local.server.serve import GRACE_S
 from swiftclaw_local.settings import DatabaseUrl, Settings
 from swiftclaw_local.storage.postgres_reads import read_engine
 from swiftclaw_local.storage.statements import from_text
@@ -218,6 +219,10 @@ class Dispatchers(World):
         life.ready = False
         self.note(f"process {life.number} is stopped")
         self.trouble(0.5)
+        if life.asked:
+            await asyncio.wait(life.asked, timeout=GRACE_S)  # as the server lets requests under way end before it stops
+        if life.ended.done():
+            return
         stopping = self.loop.spawn(life.platform.stop(), process=life.number)
         await asyncio.wait([stopping, life.ended], return_when=asyncio.FIRST_COMPLETED)
         if life.ended.done():
