@@ -17,9 +17,9 @@ from tests.postgres_server import running_server
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _COPIED: Final = ("swiftclaw_local", "tests", "scripts", "docs", "pyproject.toml")
-_SEEDS: Final = {"sqlite": "1-80", "postgresql": "1-40"}
+_SEEDS: Final = {"sqlite": "1-80", "postgresql": "1-20"}
 # A mutant that runs into this hangs: that is found, too.
-_LONGEST_S: Final = 90
+_LONGEST_S: Final = 240
 
 
 def main() -> int:
