@@ -83,7 +83,7 @@ def starved(folder: Path, database: Database, *, rounds: int, seed: int) -> Figu
     with small_disk() as disk:
         own = PostgresDatabase(disk.server, options=disk.options)
         wrong, happened = _starved(folder, own, lambda _: disk.full(own), rounds=rounds, seed=seed)
-    return wrong, happened + Counter({"real small disk": int(disk.real)})
+    return wrong, happened + Counter({"small disk" if disk.real else "disk only said to be full": 1})
 
 
 def _starved(
