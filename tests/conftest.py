@@ -11,6 +11,9 @@ import uvloop
 from aiohttp import ClientResponse
 from aioresponses import aioresponses
 
+from swiftclaw_local.dispatcher.answer import AnswerReader
+from swiftclaw_local.dispatcher.sender import CAPTURE_BYTES
+from swiftclaw_local.dispatcher.wire import ReadBuffer, Wire
 from tests.postgres_server import PostgresServer, running_server
 
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
@@ -31,10 +34,24 @@ _WRITTEN: Any = _Written()
 
 
 class MockedResponse(ClientResponse):
-    """A response of aioresponses 0.7.9, which does not know that aiohttp 3.14 wants to be told of a writer."""
+    """A response of aioresponses 0.7.9, which does not know that aiohttp 3.14 wants to be told of a writer.
+
+    The sender reads it as it reads every answer: as bytes, from the wire.
+    """
 
     def __init__(self, *args: Any, stream_writer: Any = _WRITTEN, **kwargs: Any) -> None:
         super().__init__(*args, stream_writer=stream_writer, **kwargs)
+
+    @property
+    def wire(self) -> Wire:
+        """A connection over which this answer came, and which has ended."""
+        wire = Wire(ReadBuffer())
+        wire.answer = AnswerReader(most_bytes=CAPTURE_BYTES)
+        lines = b"".join(b"%b: %b\r\n" % header for header in self.raw_headers)
+        wire.answer.feed(b"HTTP/1.1 %d\r\n%b\r\n" % (self.status, lines) + self.content._read_nowait(-1))
+        wire.connection_lost(None)
+        wire.answer.feed_eof()
+        return wire
 
 
 @pytest.fixture

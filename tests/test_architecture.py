@@ -43,13 +43,13 @@ LOADS_THE_SERVER: Final = "cli/serve.py"
 THIRD_PARTIES: Final[dict[str, tuple[str, ...]]] = {
     "aiohttp": (
         "server/",
-        *(f"dispatcher/{name}.py" for name in ("sender", "connections", "wire", "resolver", "capture", "causes")),
+        *(f"dispatcher/{name}.py" for name in ("sender", "connections", "resolver", "causes")),
     ),
     "alembic": ("storage/",),
     "apscheduler": ("scheduler/",),
     "click": ("cli/",),
     "cryptography": ("storage/secretbox.py",),
-    "multidict": ("dispatcher/wire.py",),  # aiohttp's own type of headers
+    "multidict": ("dispatcher/connections.py",),  # aiohttp's own type of headers
     "prometheus_client": ("server/",),
     "psycopg": ("storage/",),
     "pydantic": ("server/",),
@@ -59,7 +59,7 @@ THIRD_PARTIES: Final[dict[str, tuple[str, ...]]] = {
     "sqlmodel": ("storage/",),
     "structlog": ("logs.py",),
     "uvloop": ("server/serve.py",),
-    "yarl": ("dispatcher/sender.py", "dispatcher/wire.py"),  # aiohttp's own type of a URL
+    "yarl": ("dispatcher/sender.py", "dispatcher/connections.py"),  # aiohttp's own type of a URL
 }
 NOT_THE_CLIENT: Final = ("aiohttp.web", "aiohttp.typedefs", "aiohttp.http_exceptions")
 STANDARD_LIBRARY_ALONE: Final = ("events", "errors", "settings", "durations", "ids", "platform")

@@ -12,8 +12,8 @@ import ssl
 from typing import Final
 
 import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
 
+from swiftclaw_local.dispatcher.answer import Malformed
 from swiftclaw_local.scheduler.outcome import Cause
 
 LONGEST_DETAIL: Final = 200
@@ -82,10 +82,8 @@ def _cause_of(error: BaseException) -> tuple[Cause, str]:
             return Cause.TIMEOUT, "No complete answer came in time."
         case aiohttp.ServerDisconnectedError():
             return Cause.CLOSED_EARLY, "The connection was closed before a complete answer came."
-        case aiohttp.ClientResponseError(message=message) | HttpProcessingError(message=message):
-            return Cause.MALFORMED, _malformed(message)
-        case aiohttp.ClientPayloadError():
-            return Cause.MALFORMED, _malformed(str(error))
+        case Malformed():
+            return Cause.MALFORMED, f"Not an HTTP/1.x answer: {error}"
         case OSError():
             return _broken(error)
         case aiohttp.ClientConnectionError():
@@ -137,8 +135,3 @@ def _broken(error: OSError) -> tuple[Cause, str]:
     if error.errno == errno.ETIMEDOUT:
         return Cause.TIMEOUT, "The connection timed out."
     return Cause.RESET, "The connection was reset before a complete answer came."
-
-
-def _malformed(message: str) -> str:
-    first = message.strip().splitlines()[0] if message.strip() else "it cannot be parsed"
-    return f"Not an HTTP/1.x answer: {first.rstrip(':')}"

@@ -1,6 +1,7 @@
-"""Makes and keeps connections: every address is judged before it is connected to, and only a clean connection is reused.
+"""Makes connections: every address is judged before it is connected to, and only so much time is given to it.
 
-It sends nothing over them and does not know what for.
+aiohttp's session and connector do the work: names, happy eyeballs, TLS. What is theirs ends where the first request is
+written: from there on the connection is a `Wire`, and once its answer is read the `Pool` keeps it.
 """
 
 from __future__ import annotations
@@ -9,17 +10,20 @@ import asyncio
 import socket
 import ssl
 from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import aiohttp
-from aiohttp.client_reqrep import ClientRequest, ConnectionKey
+from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from swiftclaw_local.dispatcher.addresses import AddressPolicy
 from swiftclaw_local.dispatcher.causes import NotAnswered
 from swiftclaw_local.dispatcher.resolver import Resolver
-from swiftclaw_local.dispatcher.wire import Phase, Sending, Wire, WireRequest
-from swiftclaw_local.scheduler.clock import monotonic
+from swiftclaw_local.dispatcher.wire import ReadBuffer, Wire
 from swiftclaw_local.scheduler.outcome import Cause
 
 if TYPE_CHECKING:
@@ -27,11 +31,36 @@ if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.tracing import Trace
 
-# How long a receiver that let a kept connection die is given a fresh one for each request (seconds).
-DISTRUST_S: Final = 30.0
+
+class Phase(StrEnum):
+    """How far an attempt has come."""
+
+    LOOK_UP = "look_up"
+    CONNECT = "connect"
+    TLS = "tls"
+    ANSWER = "answer"
+
+
+@dataclass(slots=True)
+class Opening:
+    """A connection being made for a first request: its bytes, how far it has come, and why an address was not connected to.
+
+    `host` is as in the URL; `tried` tells whether any address was connected to.
+    """
+
+    request: bytes
+    host: str
+    most_bytes: int
+    phase: Phase = Phase.ANSWER
+    tried: bool = False
+    refused: tuple[Cause, str] | None = None
+
 
 # The attempt a connection is being made for: aiohttp hands it to none of the places where it is needed.
-_sending: ContextVar[Sending] = ContextVar("sending")
+_opening: ContextVar[Opening] = ContextVar("opening")
+
+_NO_HEADERS: Final[CIMultiDict[str]] = CIMultiDict()
+_NO_HEADERS_PROXY: Final = CIMultiDictProxy(_NO_HEADERS)
 
 
 class AddressRefused(OSError):
@@ -39,7 +68,7 @@ class AddressRefused(OSError):
 
 
 class Connector(aiohttp.TCPConnector):
-    """aiohttp's connector with the address guard, a budget for connecting, and strict rules for reuse."""
+    """aiohttp's connector with the address guard and a budget for connecting. It keeps no connection."""
 
     def __init__(self, policy: AddressPolicy, *, connect_timeout_s: float, tls: ssl.SSLContext | bool) -> None:
         super().__init__(
@@ -47,19 +76,18 @@ class Connector(aiohttp.TCPConnector):
         )
         self._policy = policy
         self._connect_timeout_s = connect_timeout_s
-        self._distrusted: dict[ConnectionKey, float] = {}
+        self._buffer = ReadBuffer()
         self._factory = cast(Any, self._new_wire)
 
-    def distrust(self, wire: Wire) -> None:
-        """Drop the idle connections to where `wire` went, and keep none for a while."""
-        now = monotonic()
-        self._distrusted = {origin: until for origin, until in self._distrusted.items() if until > now}
-        if wire.origin is not None:
-            self._distrusted[wire.origin] = now + DISTRUST_S
-            for idle, _ in self._conns.pop(wire.origin, ()):
-                idle.close()
-
-    # --- making a connection ------------------------------------------------------------------------------------
+    async def connect(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
+    ) -> Connection:
+        """Make a connection. aiohttp's own would look for a kept one first, and keep account of this one."""
+        wire = await self._create_connection(req, traces, timeout)
+        return cast(Connection, _Connected(cast(Wire, wire)))
 
     async def _create_connection(
         self,
@@ -67,66 +95,112 @@ class Connector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
     ) -> ResponseHandler:
-        assert isinstance(req, WireRequest)
-        sending = req.sending
-        token = _sending.set(sending)
+        assert isinstance(req, FirstRequest)
+        opening = req.opening
+        opening.phase = Phase.LOOK_UP
+        token = _opening.set(opening)
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 wire = await super()._create_connection(req, traces, timeout)
         except TimeoutError as error:
-            raise too_late(sending.phase, self._connect_timeout_s) from error
+            raise too_late(opening.phase, self._connect_timeout_s) from error
         except aiohttp.ClientConnectorError as error:
-            if sending.refused is not None and not sending.tried:
-                raise NotAnswered(*sending.refused) from error
-            if sending.phase is Phase.TLS and isinstance(error.os_error, ConnectionError):
+            if opening.refused is not None and not opening.tried:
+                raise NotAnswered(*opening.refused) from error
+            if opening.phase is Phase.TLS and isinstance(error.os_error, ConnectionError):
                 raise NotAnswered(Cause.TLS_FAILED, "The connection was closed in the TLS handshake.") from error
             raise
         finally:
-            _sending.reset(token)
-        sending.phase = Phase.ANSWER
+            _opening.reset(token)
+        opening.phase = Phase.ANSWER
         return wire
 
     async def _resolve_host(self, host: str, port: int, traces: Any = None) -> list[ResolveResult]:
-        sending = _sending.get()
-        sending.phase = Phase.LOOK_UP
         found = await super()._resolve_host(host, port, traces)
-        sending.phase = Phase.CONNECT
+        _opening.get().phase = Phase.CONNECT
         return found
 
     def _guarded_socket(self, info: Any) -> socket.socket:
         """Return a socket for one address. Raises: AddressRefused when the policy forbids the address."""
         family, kind, protocol, _, (address, port, *_) = info
-        sending = _sending.get()
-        cause = self._policy.judge(sending.host, address, port)
+        opening = _opening.get()
+        cause = self._policy.judge(opening.host, address, port)
         if cause is not None:
-            sending.refused = (cause, self._policy.refusal(cause, host=sending.host, address=address))
-            raise AddressRefused(sending.refused[1])
-        sending.tried = True
+            opening.refused = (cause, self._policy.refusal(cause, host=opening.host, address=address))
+            raise AddressRefused(opening.refused[1])
+        opening.tried = True
         return socket.socket(family=family, type=kind, proto=protocol)
 
     def _new_wire(self) -> Wire:
         # Called once the socket is connected; what may follow before the connection is ready is the TLS handshake.
-        _sending.get().phase = Phase.TLS
-        return Wire(self._loop)
+        _opening.get().phase = Phase.TLS
+        return Wire(self._buffer)
 
-    # --- keeping connections ------------------------------------------------------------------------------------
 
-    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
-        while (connection := await super()._get(key, traces)) is not None:
-            wire = connection.protocol
-            if isinstance(wire, Wire) and wire.take():
-                return connection
-            connection.close()
-        return None
+class _Connected:
+    """Stands for aiohttp's Connection: what its session asks of one between connecting and the answer."""
 
-    def _release(self, key: ConnectionKey, protocol: ResponseHandler, *, should_close: bool = False) -> None:
-        assert isinstance(protocol, Wire)
-        protocol.rest(key)
-        unfit = should_close or protocol.has_unsent() or self._is_distrusted(key)
-        super()._release(key, protocol, should_close=unfit)
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
 
-    def _is_distrusted(self, key: ConnectionKey) -> bool:
-        return bool(self._distrusted) and self._distrusted.get(key, 0.0) > monotonic()
+    @property
+    def protocol(self) -> _Connected:
+        """What is told how to parse the answer."""
+        return self
+
+    def set_response_params(self, **_unused: Any) -> None:
+        """Nothing to prepare: the wire reads answers in its own way."""
+
+    def close(self) -> None:
+        """The first request failed, or was given up."""
+        self.wire.abort()
+
+
+class FirstReply:
+    """Stands for aiohttp's ClientResponse: the answer to the first request over a connection, read by its `wire`."""
+
+    status = 0  # aiohttp looks for redirects to follow
+    connection = None
+    _raw_cookie_headers = ()
+
+    def __init__(self, wire: Wire, opening: Opening) -> None:
+        self.wire = wire
+        self._opening = opening
+
+    async def start(self, connection: object) -> None:
+        """Send, and wait for the headers of the answer."""
+        await self.wire.ask(self._opening.request, most_bytes=self._opening.most_bytes)
+
+    def close(self) -> None:
+        """The wire is closed with its connection."""
+
+
+class FirstRequest(aiohttp.ClientRequest):
+    """The first request over a connection, whose bytes are sent as they are: aiohttp neither adds nor reorders a header.
+
+    aiohttp makes it out of what `ClientSession.post` is given: `data` is the `Opening`.
+    """
+
+    def __init__(self, method: str, url: URL, *, data: Opening, ssl: Any, **_unused: Any) -> None:
+        # Without aiohttp's own constructor, which makes headers that are not sent. These are the attributes that its
+        # session and connector read; those they find on the class are left alone.
+        self.opening = data
+        self.method = method
+        self.url = self.original_url = url
+        self.headers = _NO_HEADERS
+        self.proxy = self.proxy_auth = self.proxy_headers = None
+        self.server_hostname = None
+        self._ssl = ssl
+
+    @property
+    def request_info(self) -> aiohttp.RequestInfo:
+        """What aiohttp's errors carry along."""
+        return aiohttp.RequestInfo(self.url, self.method, _NO_HEADERS_PROXY, self.url)
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        """Return what aiohttp then starts."""
+        wire = cast(_Connected, conn).wire
+        return cast(aiohttp.ClientResponse, FirstReply(wire, self.opening))
 
 
 def too_late(phase: Phase, seconds: float) -> NotAnswered:

@@ -6,22 +6,24 @@ falls there. The body is captured afterwards and changes nothing. It decides not
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import aiohttp
 from yarl import URL
 
 from swiftclaw_local.dispatcher.addresses import AddressPolicy
-from swiftclaw_local.dispatcher.capture import capture, head_of
+from swiftclaw_local.dispatcher.answer import AnswerReader
 from swiftclaw_local.dispatcher.causes import cause_of
-from swiftclaw_local.dispatcher.connections import Connector, too_late
+from swiftclaw_local.dispatcher.connections import Connector, FirstReply, FirstRequest, Opening, Phase, too_late
 from swiftclaw_local.dispatcher.deadlines import Deadlines
+from swiftclaw_local.dispatcher.pool import Origin, Pool
 from swiftclaw_local.dispatcher.request import Request
-from swiftclaw_local.dispatcher.wire import Sending, WireRequest
+from swiftclaw_local.dispatcher.wire import Wire
 from swiftclaw_local.errors import InvalidSetting
 from swiftclaw_local.scheduler.clock import Stopwatch
 from swiftclaw_local.scheduler.outcome import Answered, Cause, Outcome, Unanswered
@@ -29,13 +31,6 @@ from swiftclaw_local.scheduler.outcome import Answered, Cause, Outcome, Unanswer
 # Decision D28: what is kept of a body.
 CAPTURE_BYTES: Final = 65536
 CAPTURE_S: Final = 1.0
-# What is taken of a head; beyond that an answer is malformed. Real ones stay below a tenth of both. A header folded over
-# lines costs the square of its length.
-LONGEST_LINE: Final = 16384
-MOST_HEADERS: Final = 1024
-# How much of a body is taken ahead of the capture; with it falls how long a body of tiny chunks keeps the event loop.
-READ_AHEAD: Final = 16384
-LOWEST_STATUS: Final = 100
 # A time-out of aiohttp's own would count parts, not the whole.
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 _URLS_KEPT: Final = 4096
@@ -86,79 +81,125 @@ class Sender:
         self._ca_file = ca_file
         self._capture_bytes = capture_bytes
         self._capture_s = capture_s
-        self._connector: Connector | None = None
+        self._pool = Pool()
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
         """Get ready to send. Raises: InvalidSetting when the certificate authorities cannot be read."""
         tls = True if self._ca_file is None else tls_context(self._ca_file)
-        self._connector = Connector(self._policy, connect_timeout_s=self._connect_timeout_s, tls=tls)
         self._session = aiohttp.ClientSession(
-            connector=self._connector,
-            request_class=WireRequest,
+            connector=Connector(self._policy, connect_timeout_s=self._connect_timeout_s, tls=tls),
+            request_class=FirstRequest,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=_NO_TIMEOUT,
-            auto_decompress=False,
             trust_env=False,
-            read_bufsize=READ_AHEAD,
-            max_line_size=LONGEST_LINE,
-            max_field_size=LONGEST_LINE,
-            max_headers=MOST_HEADERS,
         )
 
     async def close(self) -> None:
         """Let go of all connections."""
         self._deadlines.close()
+        self._pool.close()
         if self._session is not None:
             await self._session.close()
 
     async def post(self, request: Request) -> Exchange:
         """Send one request and return what came of it. A defect of ours is raised, nothing that a receiver does is."""
-        assert self._session is not None, "start() comes first"
-        stopwatch = Stopwatch()
-        url = parsed(request.url)
-        sending = Sending(request, url.raw_host or "")
+        stopwatch, target = Stopwatch(), target_of(request.url)
+        data = b"".join((target.request_line, request.head, b"\r\n", request.body))
+        kept = self._pool.take(target.origin)
+        wire = await (self._ask_first(data, target) if kept is None else self._ask(kept, data, target))
+        duration_ms = stopwatch.elapsed_ms()
+        if isinstance(wire, Unanswered):
+            return Exchange(wire, duration_ms)
+        return Exchange(await self._captured(wire, target), duration_ms)
+
+    async def _ask(self, wire: Wire, data: bytes, target: Target) -> Wire | Unanswered:
+        """Send over a kept connection; return it when the headers of an answer are complete."""
         try:
             with self._deadlines.one():
-                response = await self._session.post(url, data=sending, allow_redirects=False)
+                await wire.ask(data, most_bytes=self._capture_bytes)
         except Exception as error:
-            duration_ms = stopwatch.elapsed_ms()
-            return Exchange(self._unanswered(error, sending), duration_ms)
-        duration_ms = stopwatch.elapsed_ms()
-        return Exchange(await self._answered(response), duration_ms)
+            wire.abort()
+            unanswered = self._unanswered(error, Phase.ANSWER, target)
+            if unanswered.cause in (Cause.RESET, Cause.CLOSED_EARLY) and not wire.heard:
+                self._pool.distrust(target.origin)
+                return Unanswered(Cause.STALE_CONNECTION, "A kept connection had ended; sent again on a fresh one.")
+            return unanswered
+        except asyncio.CancelledError:
+            wire.abort()
+            raise
+        return wire
 
-    async def _answered(self, response: aiohttp.ClientResponse) -> Outcome:
-        status, head = response.status, head_of(response)
-        if status < LOWEST_STATUS:
-            response.close()
-            return Unanswered(Cause.MALFORMED, f"Not an HTTP/1.x answer: its status is {status:03}")
-        captured = await capture(response, most_bytes=self._capture_bytes, most_s=self._capture_s)
-        return Answered(status, head, captured.body, captured.size, captured.truncated)
+    async def _ask_first(self, data: bytes, target: Target) -> Wire | Unanswered:
+        """Make a connection and send over it; return it when the headers of an answer are complete."""
+        assert self._session is not None, "start() comes first"
+        opening = Opening(data, target.host, self._capture_bytes)
+        try:
+            with self._deadlines.one():
+                reply = await self._session.post(target.url, data=opening, allow_redirects=False)
+        except Exception as error:
+            return self._unanswered(error, opening.phase, target)
+        return cast(FirstReply, reply).wire
 
-    def _unanswered(self, error: Exception, sending: Sending) -> Unanswered:
+    async def _captured(self, wire: Wire, target: Target) -> Answered:
+        """Read on until enough of the body is there, and let go of the connection."""
+        answer, in_time = wire.answer, True
+        assert answer is not None
+        if not answer.ended:
+            try:
+                async with asyncio.timeout(self._capture_s):
+                    await wire.rest()
+            except TimeoutError:
+                in_time = False
+            except asyncio.CancelledError:
+                wire.abort()
+                raise
+        self._pool.put(target.origin, wire)
+        return answered(answer, in_time=in_time)
+
+    def _unanswered(self, error: Exception, phase: Phase, target: Target) -> Unanswered:
         """Return why there is no answer. Raises: the error itself when it is none that a receiver can cause."""
         if isinstance(error, TimeoutError):
-            error = too_late(sending.phase, self._timeout_s)
+            error = too_late(phase, self._timeout_s)
         cause, detail = cause_of(error)
         if cause is Cause.INTERNAL:
             raise error
-        if cause is Cause.DNS and not self._policy.may_send_to_name(sending.host):
+        if cause is Cause.DNS and not self._policy.may_send_to_name(target.host):
             # Whatever it resolves to another time, a public host is not sent to: so it is final, with or without a network.
-            host = sending.host
-            return Unanswered(Cause.BLOCKED_HOST, self._policy.refusal(Cause.BLOCKED_HOST, host=host, address=host))
-        wire = sending.wire
-        died = cause in (Cause.RESET, Cause.CLOSED_EARLY)
-        if died and wire is not None and wire.reused and not wire.heard:
-            assert self._connector is not None
-            self._connector.distrust(wire)
-            return Unanswered(Cause.STALE_CONNECTION, "A kept connection had ended; sent again on a fresh one.")
+            refusal = self._policy.refusal(Cause.BLOCKED_HOST, host=target.host, address=target.host)
+            return Unanswered(Cause.BLOCKED_HOST, refusal)
         return Unanswered(cause, detail)
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a URL leads: as the client takes it, its host as written, whom its connections serve, and the request line."""
+
+    url: URL
+    host: str
+    origin: Origin
+    request_line: bytes
+
+
 @lru_cache(maxsize=_URLS_KEPT)
-def parsed(url: str) -> URL:
-    """Return a URL of `check_url` as the client takes it; its path and query are sent as they are written."""
-    return URL(url, encoded=True)
+def target_of(url: str) -> Target:
+    """Return what a URL of `check_url` says; its path and query are sent as they are written."""
+    parsed = URL(url, encoded=True)
+    host = parsed.raw_host or ""
+    line = f"POST {parsed.raw_path_qs} HTTP/1.1\r\n".encode()
+    return Target(parsed, host, (parsed.scheme, host, parsed.port or 0), line)
+
+
+def answered(answer: AnswerReader, *, in_time: bool) -> Answered:
+    """Return what was read of an answer whose headers are complete; `in_time` is False when its body was waited for in vain."""
+    truncated, size = None, answer.size
+    if answer.overflowing:
+        truncated = "size"
+    elif not answer.complete:
+        truncated = "early_close" if in_time else "time"
+        size = None if in_time else size
+    assert answer.status is not None
+    return Answered(answer.status, answer.head, answer.body, size, truncated)
 
 
 def tls_context(ca_file: Path) -> ssl.SSLContext:
