@@ -10,24 +10,48 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from functools import lru_cache
 from random import Random, SystemRandom
 from typing import Final
 
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _RANDOM_BITS: Final = 80
+_COUNT_BITS: Final = 20
+_COUNT_MASK: Final = (1 << _COUNT_BITS) - 1
 _PAIRS: Final = tuple(a + b for a in ALPHABET for b in ALPHABET)
 
 
 class _Sequence:
-    """The ids of one prefix so far: where they stand, and the random numbers that they take."""
+    """The ids of one prefix so far: where they stand, and the random numbers that they take.
 
-    __slots__ = ("last", "milliseconds", "random")
+    An id is its first digits, which change with the millisecond, and a count below 2^20, which is its last four.
+    """
 
-    def __init__(self, random: Random) -> None:
+    __slots__ = ("count", "first", "milliseconds", "number", "random")
+
+    def __init__(self, prefix: str, random: Random) -> None:
         self.random = random
         self.milliseconds = -1
-        self.last = 0
+        self._begin(prefix, 0)
+
+    def start(self, prefix: str, milliseconds: int) -> str:
+        """Return the first id of a later millisecond."""
+        self.milliseconds = milliseconds
+        # the top random bit stays 0, so that counting up never runs over
+        return self._begin(prefix, (milliseconds << _RANDOM_BITS) | self.random.getrandbits(_RANDOM_BITS - 1))
+
+    def go_on(self, prefix: str) -> str:
+        """Return the id that comes next."""
+        self.count += 1
+        if self.count >> _COUNT_BITS:
+            return self._begin(prefix, (self.number >> _COUNT_BITS) + 1 << _COUNT_BITS)
+        return f"{self.first}{_PAIRS[self.count >> 10]}{_PAIRS[self.count & 1023]}"
+
+    def _begin(self, prefix: str, number: int) -> str:
+        self.number = number
+        self.count = number & _COUNT_MASK
+        made = f"{prefix}_{_encode(number)}"
+        self.first = made[:-4]
+        return made
 
 
 class IdFactory:
@@ -52,15 +76,11 @@ class IdFactory:
         """Return `prefix_` + 26 digits for the aware time `now`; greater than every id of this prefix made before."""
         sequence = self._sequences.get(prefix)
         if sequence is None:
-            sequence = self._sequences[prefix] = _Sequence(self._random_of(prefix))
+            sequence = self._sequences[prefix] = _Sequence(prefix, self._random_of(prefix))
         milliseconds = int(now.timestamp() * 1000)
         if milliseconds > sequence.milliseconds:
-            sequence.milliseconds = milliseconds
-            # the top random bit stays 0, so that counting up never runs over
-            sequence.last = (milliseconds << _RANDOM_BITS) | sequence.random.getrandbits(_RANDOM_BITS - 1)
-        else:
-            sequence.last += 1
-        return f"{prefix}_{_encode(sequence.last)}"
+            return sequence.start(prefix, milliseconds)
+        return sequence.go_on(prefix)
 
     def _random_of(self, prefix: str) -> Random:
         # a seed asks for repeatable ids, not for secrecy
@@ -75,10 +95,4 @@ def derived_id(prefix: str, text: str) -> str:
 
 def _encode(number: int) -> str:
     """Return a number below 2^130 as 26 base32 digits."""
-    return f"{_first_digits(number >> 20)}{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
-
-
-@lru_cache(maxsize=32)  # ids made in the same millisecond differ in their last digits alone
-def _first_digits(number: int) -> str:
-    """Return a number below 2^110 as 22 base32 digits."""
-    return "".join([_PAIRS[number >> shift & 1023] for shift in range(100, -1, -10)])
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])

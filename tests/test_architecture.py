@@ -19,10 +19,11 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = ROOT / "swiftclaw_local"
 
 # part -> the parts it may import, besides itself; "" is the package's own __init__, which holds the version
-EVERYONE: Final = frozenset({"", "errors", "settings", "durations", "ids", "logs"})
+EVERYONE: Final = frozenset({"", "errors", "settings", "durations", "hot_value", "ids", "logs"})
 MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "": frozenset(),
     "errors": frozenset(),
+    "hot_value": frozenset(),
     "ids": frozenset(),
     "logs": frozenset(),
     "durations": frozenset({"errors"}),

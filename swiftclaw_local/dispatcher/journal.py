@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -16,11 +15,12 @@ from swiftclaw_local import logs
 from swiftclaw_local.logs import Log
 from swiftclaw_local.storage.records import AttemptMade, Claim, Recorded
 from swiftclaw_local.storage.states import State
+from swiftclaw_local.hot_value import hot_value
 
 LINES_PER_SECOND: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class Sent:
     """One attempt as it was recorded; `retry` is 0 for the first, `due_at` the next attempt's time if there is one."""
 

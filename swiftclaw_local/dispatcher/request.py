@@ -5,7 +5,7 @@ It sends nothing and asks no time: the same claim and time always give the same 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from swiftclaw_local.dispatcher.hostname import ascii_host
 from swiftclaw_local.dispatcher.signing import sign, sign_standard
 from swiftclaw_local.storage.records import Claim
+from swiftclaw_local.hot_value import hot_value
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -33,7 +34,7 @@ class HeaderMode(StrEnum):
     STANDARD = "standard"
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class Request:
     """One POST, complete: `head` holds its header lines in the order they are sent, for the wire and for the log.
 

@@ -27,6 +27,7 @@ from swiftclaw_local.dispatcher.wire import Wire
 from swiftclaw_local.errors import InvalidSetting
 from swiftclaw_local.scheduler.clock import Stopwatch
 from swiftclaw_local.scheduler.outcome import Answered, Cause, Outcome, Unanswered
+from swiftclaw_local.hot_value import hot_value
 
 # Decision D28: what is kept of a body.
 CAPTURE_BYTES: Final = 65536
@@ -36,7 +37,7 @@ _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_connec
 _URLS_KEPT: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class Exchange:
     """What a receiver did, and after how many real milliseconds: until the end of the headers, or until it was given up."""
 

@@ -6,12 +6,12 @@ Nothing else in the project turns an event into bytes; every attempt and replay 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from swiftclaw_local.errors import InvalidInput, InvalidJson
 from swiftclaw_local.events.catalog import JsonObject
+from swiftclaw_local.hot_value import hot_value
 
 MAX_DEPTH: Final = 64
 MAX_INTEGER: Final = 2**63
@@ -22,7 +22,7 @@ _LONG_NUMBER: Final = b"0" * 19
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False)
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class Event:
     """A fact that SwiftClaw announces; `agent` is None for system events, `body` is the JSON that every attempt sends."""
 

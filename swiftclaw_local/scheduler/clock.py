@@ -78,8 +78,11 @@ class Clock:
 
     def now(self) -> datetime:
         """Return the engine's time, aware UTC."""
-        passed = (self._real.monotonic() - self._anchor_monotonic) * self._rate
-        self._last = max(self._last, self._anchor_at + timedelta(seconds=passed))
+        if self._rate:
+            passed = (self._real.monotonic() - self._anchor_monotonic) * self._rate
+            moment = self._anchor_at + timedelta(0, passed)
+            if moment > self._last:
+                self._last = moment
         return self._last
 
     def lead(self) -> timedelta:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from swiftclaw_local.hot_value import hot_value
 
 
 class Cause(StrEnum):
@@ -34,7 +34,7 @@ class Cause(StrEnum):
 BLOCKED = frozenset({Cause.BLOCKED_HOST, Cause.BLOCKED_ADDRESS, Cause.BLOCKED_SELF})
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class Answered:
     """A complete status line and headers came back.
 
@@ -49,7 +49,7 @@ class Answered:
     truncated: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class Unanswered:
     """No HTTP answer: the class of the error, and one line for people."""
 

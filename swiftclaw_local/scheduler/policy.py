@@ -20,6 +20,7 @@ from random import Random
 from typing import Final, Literal
 
 from swiftclaw_local.scheduler.outcome import BLOCKED, Answered, Cause, Outcome, Unanswered
+from swiftclaw_local.hot_value import hot_value
 
 Schedule = tuple[timedelta, ...]
 DeadReason = Literal["rejected", "exhausted", "blocked", "unscheduled", "interrupted_repeatedly"]
@@ -39,7 +40,7 @@ class Succeeded:
     """The receiver took the event."""
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class RetryAt:
     """The next attempt is due at `due_at` (aware UTC) and uses up one retry."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,12 +18,13 @@ from swiftclaw_local.storage.records import Accepted, Claim, NewDelivery, Stored
 from swiftclaw_local.storage.statements import all_or_none, to_text
 from swiftclaw_local.storage.states import State
 from swiftclaw_local.storage.subscribers import Subscriber, Subscribers
+from swiftclaw_local.hot_value import hot_value
 
 _PENDING: Final = State.PENDING.value
 _IN_FLIGHT: Final = State.IN_FLIGHT.value
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class NewEvent:
     """What `Store.add_event` was asked for."""
 
@@ -34,7 +34,7 @@ class NewEvent:
     lease_unless_full: frozenset[str] | None
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class _Owed:
     """What the deliveries of one event have in common, and its times as text."""
 

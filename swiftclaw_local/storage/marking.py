@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple, assert_never
 
@@ -35,6 +34,7 @@ from swiftclaw_local.storage.records import (
 from swiftclaw_local.storage.statements import all_or_none, to_text
 from swiftclaw_local.storage.states import State
 from swiftclaw_local.storage.subscribers import Subscribers
+from swiftclaw_local.hot_value import hot_value
 
 # A delivery that was cut off this often in a row may be what kills the process (promise I8).
 MOST_INTERRUPTIONS: Final = 5
@@ -52,7 +52,7 @@ class _Standing(NamedTuple):
     trigger: str
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class _Edge:
     """Where a mark leads."""
 

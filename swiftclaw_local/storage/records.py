@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Generic, Literal, TypeVar
 
 from swiftclaw_local.storage.states import State
+from swiftclaw_local.hot_value import hot_value
 
 Trigger = Literal["event", "test", "replay"]
 T = TypeVar("T")
@@ -38,7 +39,7 @@ class WebhookChange:
     enabled: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class StoredEvent:
     """An event as it is kept: `body` is the exact bytes; `agent` is None for system events."""
 
@@ -49,7 +50,7 @@ class StoredEvent:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class Claim:
     """A delivery taken for one attempt, with all that sending it needs. The lease token fences late writers."""
 
@@ -72,7 +73,7 @@ class Claim:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class AttemptMade:
     """What happened in one attempt, to be written once into the log. `request_head` and `response_head` are header lines as bytes."""
 
@@ -93,14 +94,14 @@ class AttemptMade:
     truncated: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class MarkSucceeded:
     """Edge in_flight -> succeeded."""
 
     attempt: AttemptMade
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class MarkRetry:
     """Edge in_flight -> pending, due at `due_at`; `uses_retry` is False for the attempt that a stale connection cost."""
 
@@ -109,7 +110,7 @@ class MarkRetry:
     uses_retry: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class MarkDead:
     """Edge in_flight -> dead."""
 
@@ -120,7 +121,7 @@ class MarkDead:
 Mark = MarkSucceeded | MarkRetry | MarkDead
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class Recorded:
     """What `record` wrote: `superseded` when the lease was lost, so that only the attempt's row was added."""
 
@@ -131,7 +132,7 @@ class Recorded:
     superseded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class NewDelivery:
     """A delivery as it was just made, and the webhook it is owed to; `leased` when its claim is beside it."""
 
@@ -146,7 +147,7 @@ class NewDelivery:
     due_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@hot_value
 class Accepted:
     """What adding an event made. `claims` are those of its deliveries that were leased at once.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,13 +34,19 @@ def test_ids_of_one_millisecond_count_up_by_one() -> None:
     assert [made[1] - made[0], made[2] - made[1]] == [1, 1]
 
 
-def test_counting_up_carries_into_all_digits() -> None:
-    ids = IdFactory(seed=1)
-    ids.new("dlv", NOW)
-    dlv = ids._sequences["dlv"]
-    dlv.last |= (1 << 40) - 1
-    before = dlv.last
-    assert number_of(ids.new("dlv", NOW)) == before + 1
+class LowOnes(Random):
+    """Random numbers whose last 40 bits are all ones."""
+
+    def getrandbits(self, k: int) -> int:
+        return (1 << 40) - 1
+
+
+def test_counting_up_carries_into_all_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swiftclaw_local.ids.SystemRandom", LowOnes)
+    ids = IdFactory()
+    made = [number_of(ids.new("dlv", NOW)) for _ in range(3)]
+    assert [made[1] - made[0], made[2] - made[1]] == [1, 1]
+    assert made[1] % (1 << 40) == 0
 
 
 @given(st.lists(st.integers(-2000, 2000), min_size=2, max_size=30))
