@@ -91,7 +91,8 @@ class Engine:
         self._more_in_store = False
         self._stopping = False
         self._loop: asyncio.Task[None] | None = None
-        clock.on_move(self.wake)
+        self._slots = settings.slots()
+        clock.on_move(self._clock_moved)
 
     # --- life ---------------------------------------------------------------------------------------------------
 
@@ -131,6 +132,10 @@ class Engine:
         self._idle.clear()
         self._awake.set()
 
+    def _clock_moved(self) -> None:
+        self._slots = self._settings.slots()  # a manual clock may have another number
+        self.wake()
+
     def hand_off(self, claims: Iterable[Claim]) -> None:
         """Send deliveries that were leased as they were added; needs no claim."""
         self._idle.clear()
@@ -149,7 +154,7 @@ class Engine:
         hang kept everybody's due deliveries from being claimed.
         """
         ahead = PREFETCH if self._lanes.waiting < self._settings.concurrency else 0
-        return self._settings.slots() + ahead
+        return self._slots + ahead
 
     async def take_back(self, webhook_id: str | None = None) -> int:
         """Give claims that were not sent yet back to the store, one webhook's or all; return their number."""
@@ -226,7 +231,7 @@ class Engine:
     def _start_attempts(self) -> None:
         if not self._lanes.waiting:
             return
-        slots = self._settings.slots()
+        slots = self._slots
         while not self._stopping and self._lanes.in_flight < self._settings.concurrency:
             claim = self._lanes.take(slots=slots)
             if claim is None:
@@ -249,7 +254,7 @@ class Engine:
                 if self._more_in_store and waiting <= LOW_WATER:
                     self._awake.set()
                 self._watch.tell(claim.delivery_id)
-            claim = None if self._stopping else self._lanes.take(slots=self._settings.slots())
+            claim = None if self._stopping else self._lanes.take(slots=self._slots)
 
     def _attempts_ended(self, task: asyncio.Task[None]) -> None:
         self._attempts.discard(task)

@@ -116,9 +116,10 @@ class Sender:
 
     async def _ask(self, wire: Wire, data: bytes, target: Target) -> Wire | Unanswered:
         """Send over a kept connection; return it when the headers of an answer are complete."""
+        head = wire.ask(data, most_bytes=self._capture_bytes)
+        self._deadlines.watch(head)
         try:
-            with self._deadlines.one():
-                await wire.ask(data, most_bytes=self._capture_bytes)
+            await head
         except Exception as error:
             wire.abort()
             unanswered = self._unanswered(error, Phase.ANSWER, target)
@@ -129,6 +130,8 @@ class Sender:
         except asyncio.CancelledError:
             wire.abort()
             raise
+        finally:
+            self._deadlines.forget(head)
         return wire
 
     async def _ask_first(self, data: bytes, target: Target) -> Wire | Unanswered:
@@ -136,7 +139,7 @@ class Sender:
         assert self._session is not None, "start() comes first"
         opening = Opening(data, target.host, self._capture_bytes)
         try:
-            with self._deadlines.one():
+            async with asyncio.timeout(self._timeout_s):
                 reply = await self._session.post(target.url, data=opening, allow_redirects=False)
         except Exception as error:
             return self._unanswered(error, opening.phase, target)

@@ -54,7 +54,7 @@ class Wire(asyncio.BufferedProtocol):
         """
         loop = asyncio.get_running_loop()
         head: asyncio.Future[None] = loop.create_future()
-        self._head = head
+        self._head, self._body = head, None
         self.answer = AnswerReader(most_bytes=most_bytes)
         if self._transport is None or self._transport.is_closing():
             self._end(None)
@@ -140,7 +140,8 @@ class Wire(asyncio.BufferedProtocol):
         if answer.ended:
             self._end(None)
         elif answer.status is not None:
-            _settle(self._head, None)
+            if self._head is not None and not self._head.done():
+                self._head.set_result(None)
         elif answer.flooded and self._transport is not None:
             self._transport.pause_reading()  # until the time is up
 
@@ -157,14 +158,11 @@ class Wire(asyncio.BufferedProtocol):
         self._waiting = False
         if self.answer is not None and self.answer.status is None and error is None:
             error = NotAnswered(Cause.CLOSED_EARLY, "The connection was closed before a complete answer came.")
-        _settle(self._head, error)
-        _settle(self._body, None)
-
-
-def _settle(future: asyncio.Future[None] | None, error: Exception | None) -> None:
-    if future is None or future.done():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)
+        head, body = self._head, self._body
+        if head is not None and not head.done():
+            if error is None:
+                head.set_result(None)
+            else:
+                head.set_exception(error)
+        if body is not None and not body.done():
+            body.set_result(None)
