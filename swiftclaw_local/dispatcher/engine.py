@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from random import Random
-from typing import Final, TypeVar, assert_never
+from typing import Any, Final, TypeVar, assert_never
 
 from swiftclaw_local import logs
 from swiftclaw_local.dispatcher.alerting import AlertJudge
@@ -41,6 +42,9 @@ from swiftclaw_local.storage.store import Store
 PREFETCH: Final = 40
 # A lane with no more than this waiting is filled up again from the store.
 LOW_WATER: Final = PREFETCH // 4
+# Attempts that ended and are not written down yet: beyond so many no other begins, for all of them would be made again
+# after a crash. It is more than two commits take.
+MOST_UNRECORDED: Final = 256
 # How long to wait before a failed database call is made again (seconds).
 STORE_RETRY_S: Final = 0.25
 
@@ -84,6 +88,9 @@ class Engine:
         self._log = log
         self._lanes = Lanes()
         self._attempts: set[asyncio.Task[None]] = set()
+        self._records: set[asyncio.Future[Recorded]] = set()
+        self._store_fails = False
+        self._held_back = False
         self._awake = asyncio.Event()
         self._idle = asyncio.Event()
         self._alarm = Alarm(clock, self.wake)
@@ -109,16 +116,20 @@ class Engine:
             await self._loop
         self._alarm.cancel()
         await self.take_back()
-        if self._attempts:
-            await asyncio.wait(self._attempts)
+        while unfinished := self._unfinished():
+            await asyncio.wait(unfinished)
 
     async def abandon(self) -> None:
         """Cut off the attempts in flight and forget the waiting ones: for a reset, which forgets their deliveries too."""
         self._lanes.withdraw()
-        for task in list(self._attempts):
-            task.cancel()
-        if self._attempts:
-            await asyncio.wait(self._attempts)
+        while unfinished := self._unfinished():
+            for task in self._attempts:
+                task.cancel()
+            await asyncio.wait(unfinished)
+
+    def _unfinished(self) -> set[asyncio.Future[Any]]:
+        """Return the attempts in flight, and those that ended and are not written down yet."""
+        return {*self._attempts, *self._records}
 
     @property
     def alive(self) -> bool:
@@ -212,7 +223,7 @@ class Engine:
                 raise EngineStuck(f"A delivery is due since {due_at.isoformat()} and cannot be claimed.")
             self._wake_in(STORE_RETRY_S)  # another dispatcher was faster, or is just about to commit
         self._alarm.set(due_at)
-        if not (self._attempts or self._awake.is_set() or (due_at is not None and due_at <= now)):
+        if not (self._attempts or self._records or self._awake.is_set() or (due_at is not None and due_at <= now)):
             self._idle.set()
         return claimed
 
@@ -229,23 +240,34 @@ class Engine:
         asyncio.get_running_loop().call_later(seconds, self.wake)
 
     def _start_attempts(self) -> None:
-        if not self._lanes.waiting:
-            return
-        slots = self._slots
-        while not self._stopping and self._lanes.in_flight < self._settings.concurrency:
-            claim = self._lanes.take(slots=slots)
+        while self._lanes.waiting and self._lanes.in_flight < self._settings.concurrency:
+            claim = self._next_claim()
             if claim is None:
                 return
             task = asyncio.create_task(self._attempts_from(claim))
             self._attempts.add(task)
             task.add_done_callback(self._attempts_ended)
 
+    def _next_claim(self) -> Claim | None:
+        """Return the claim whose turn it is, None when none may begin."""
+        if self._stopping:
+            return None
+        if self._store_fails or len(self._records) >= MOST_UNRECORDED:
+            self._held_back = True
+            return None
+        return self._lanes.take(slots=self._slots)
+
     async def _attempts_from(self, first: Claim) -> None:
-        """Make one attempt after the other while a claim's turn comes: a task for each cost as much as deciding on it."""
+        """Make one attempt after the other while a claim's turn comes: a task for each cost as much as deciding on it.
+
+        What came of an attempt is written while the next is made: the slot is the receiver's, not the database's.
+        """
         claim: Claim | None = first
         while claim is not None:
             try:
-                await self._attempt(claim)
+                mark = await self._attempt(claim)
+                if mark is not None:
+                    self._record(claim, mark)
             except Exception:
                 # A defect of ours. The delivery stays in flight; the next start gives it back as interrupted.
                 self._log.exception(logs.STEP_FAILED, step="attempt", delivery_id=claim.delivery_id)
@@ -253,8 +275,7 @@ class Engine:
                 waiting = self._lanes.done(claim.webhook_id)
                 if self._more_in_store and waiting <= LOW_WATER:
                     self._awake.set()
-                self._watch.tell(claim.delivery_id)
-            claim = None if self._stopping else self._lanes.take(slots=self._slots)
+            claim = self._next_claim()
 
     def _attempts_ended(self, task: asyncio.Task[None]) -> None:
         self._attempts.discard(task)
@@ -264,21 +285,20 @@ class Engine:
 
     # --- one attempt --------------------------------------------------------------------------------------------
 
-    async def _attempt(self, claim: Claim) -> None:
-        """Send, decide, record. What it cannot record it tries to record again until it can."""
+    async def _attempt(self, claim: Claim) -> Mark | None:
+        """Send and decide; return what is to be recorded, None when it was too late to send."""
         if is_late(claim, monotonic()):
             await self._insist(lambda: self._store.give_back([claim], now=self._clock.now()))
+            self._watch.tell(claim.delivery_id)
             self.wake()
-            return
+            return None
         started_at = self._clock.now()
         request, exchange = await self._send(claim, started_at)
         ended_at = self._clock.now()
-        schedule = self._settings.schedule if claim.scheduled else ()
+        schedule = self._schedule_of(claim)
         decision = decide(exchange.outcome, retries_used=claim.retries_used, now=ended_at, schedule=schedule)
         decision = with_jitter(decision, now=ended_at, part=self._settings.jitter, random=self._random)
-        mark = mark_of(attempt_made(claim, request, exchange, started_at=started_at, ended_at=ended_at), decision)
-        recorded = await self._insist(lambda: self._store.record(mark))
-        self._tell(claim, mark, recorded, retries_max=len(schedule))
+        return mark_of(attempt_made(claim, request, exchange, started_at=started_at, ended_at=ended_at), decision)
 
     async def _send(self, claim: Claim, started_at: datetime) -> tuple[Request, Exchange]:
         request = build_request(claim, mode=self._settings.headers, now=started_at)
@@ -287,6 +307,61 @@ class Engine:
         except Exception as error:  # a defect of the sender must not cost the delivery: it is retried as unanswered
             self._log.exception(logs.STEP_FAILED, step="send", delivery_id=claim.delivery_id)
             return request, Exchange(Unanswered(Cause.INTERNAL, type(error).__name__), 0)
+
+    def _schedule_of(self, claim: Claim) -> Schedule:
+        return self._settings.schedule if claim.scheduled else ()
+
+    # --- what came of it ----------------------------------------------------------------------------------------
+
+    def _record(self, claim: Claim, mark: Mark) -> None:
+        """Have an attempt written down; nothing waits for it but what is told then."""
+        record = self._store.record(mark)
+        self._records.add(record)
+        record.add_done_callback(partial(self._recorded, claim, mark))
+
+    def _recorded(self, claim: Claim, mark: Mark, record: asyncio.Future[Recorded]) -> None:
+        self._records.discard(record)
+        error = record.exception()
+        if error is None:
+            self._written(claim, mark, record.result())
+        elif isinstance(error, StorageUnavailable):
+            self._store_fails = True
+            self._log.warning(logs.STORE_FAILED, verb="record", error=error.message)
+            task = asyncio.create_task(self._record_again(claim, mark))
+            self._attempts.add(task)
+            task.add_done_callback(self._attempts_ended)
+        else:
+            self._not_recorded(claim, error)
+        if not self._records and not self._attempts:
+            self._awake.set()
+
+    async def _record_again(self, claim: Claim, mark: Mark) -> None:
+        """Write down what could not be written: it stays in memory until it can, and nothing else is sent meanwhile."""
+        await asyncio.sleep(STORE_RETRY_S)
+        try:
+            recorded = await self._insist(lambda: self._store.record(mark))
+        except Exception as error:
+            self._not_recorded(claim, error)
+        else:
+            self._written(claim, mark, recorded)
+
+    def _written(self, claim: Claim, mark: Mark, recorded: Recorded) -> None:
+        self._tell(claim, mark, recorded, retries_max=len(self._schedule_of(claim)))
+        self._watch.tell(claim.delivery_id)
+        self._store_answered()
+
+    def _not_recorded(self, claim: Claim, error: BaseException) -> None:
+        """Tell of a defect of ours, or of a delivery that a reset forgot; what is in flight the next start gives back."""
+        self._log.error(logs.STEP_FAILED, step="record", delivery_id=claim.delivery_id, exc_info=error)
+        self._watch.tell(claim.delivery_id)
+        self._store_answered()
+
+    def _store_answered(self) -> None:
+        """Go on with what was held back until attempts that ended could be written down."""
+        self._store_fails = False
+        if self._held_back and len(self._records) < MOST_UNRECORDED:
+            self._held_back = False
+            self._start_attempts()
 
     def _tell(self, claim: Claim, mark: Mark, recorded: Recorded, *, retries_max: int) -> None:
         if self._journal.only_counts(recorded.state, mark.attempt.duration_ms):

@@ -13,7 +13,6 @@ The fence is in every UPDATE all the same; when it stops one of a group, each ma
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple, assert_never
 
@@ -69,7 +68,7 @@ _SUCCEEDED: Final = _Edge("succeeded", State.SUCCEEDED)
 class Marking:
     """Follows marks. `held` are the claims whose lease this process has, by delivery."""
 
-    def __init__(self, ids: IdFactory, subscribers: Subscribers, held: Mapping[str, Claim]) -> None:
+    def __init__(self, ids: IdFactory, subscribers: Subscribers, held: dict[str, Claim]) -> None:
         self._ids = ids
         self._subscribers = subscribers
         self._held = held
@@ -97,6 +96,8 @@ class Marking:
         if not all_or_none(connection, sql.FOLLOW_EDGE, updates):
             return None
         connection.executemany(sql.INSERT_ATTEMPT, rows)
+        for mark in marks:  # even if this is rolled back: a claim that is not held is only slower to record
+            self._held.pop(mark.attempt.delivery_id, None)
         return recorded
 
     def _record_one(self, connection: sqlite3.Connection, mark: Mark) -> Recorded | UnknownDelivery:

@@ -253,10 +253,10 @@ class PostgresStore:
         """See `Store.give_back`."""
         await self._run(partial(self._running.marking.give_back, claims=claims, now=now))
 
-    async def record(self, mark: Mark) -> Recorded:
+    def record(self, mark: Mark) -> asyncio.Future[Recorded]:
         """See `Store.record`."""
         running = self._running
-        return await running.writer.put(running.marking.record, mark)
+        return running.writer.put(running.marking.record, mark)
 
     async def next_due_at(self, *, except_webhooks: frozenset[str] = frozenset()) -> datetime | None:
         """See `Store.next_due_at`."""

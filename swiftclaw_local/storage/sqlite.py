@@ -6,6 +6,7 @@ the operating system takes the place of a lease's time: while this process lives
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -286,12 +287,10 @@ class SqliteStore:
         for claim in claims:
             running.let_go(claim.delivery_id, claim.lease_token)
 
-    async def record(self, mark: Mark) -> Recorded:
+    def record(self, mark: Mark) -> asyncio.Future[Recorded]:
         """See `Store.record`."""
         running = self._running
-        recorded = await running.writer.put(running.marking.record, mark)
-        running.let_go(mark.attempt.delivery_id, mark.attempt.lease_token)
-        return recorded
+        return running.writer.put(running.marking.record, mark)
 
     async def next_due_at(self, *, except_webhooks: frozenset[str] = frozenset()) -> datetime | None:
         """See `Store.next_due_at`."""

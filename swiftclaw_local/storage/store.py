@@ -7,6 +7,7 @@ middle of the COMMIT. Calling again with the same event id or lease token is saf
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -131,9 +132,10 @@ class Store(Protocol):
     async def give_back(self, claims: Sequence[Claim], *, now: datetime) -> None:
         """Return claims that were not sent to pending, with their due time; canceled when the webhook is deleted. Fenced by token."""
 
-    async def record(self, mark: Mark) -> Recorded:
+    def record(self, mark: Mark) -> asyncio.Future[Recorded]:
         """Write the attempt's row and follow the edge, together. Fenced by the lease token, safe to repeat.
 
+        Not a coroutine: the write is asked for at once, and nobody has to wait for it to have it done.
         Called again for a token already recorded: the row as it is. With a lost lease: the row alone, `superseded`.
         """
 

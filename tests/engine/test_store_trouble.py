@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -35,7 +36,7 @@ def failing_times(verb: Verb, times: int) -> Verb:
             raise StorageUnavailable
         return await verb(*args, **named)
 
-    return call
+    return lambda *args, **named: asyncio.ensure_future(call(*args, **named))
 
 
 @pytest.mark.usefixtures("no_waiting")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -21,9 +22,9 @@ def tokens(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seen: list[int] = []
     record = platform._store.record
 
-    async def call(mark: Mark) -> Recorded:
+    def call(mark: Mark) -> asyncio.Future[Recorded]:
         seen.append(mark.attempt.lease_token)
-        return await record(mark)
+        return record(mark)
 
     monkeypatch.setattr(platform._store, "record", call)
     return seen

@@ -127,7 +127,7 @@ async def main(*, db: str, slots: int, url: str, clock: str = "real") -> None:
     """Open the platform over the file, register one webhook unless there is one, and run rounds."""
     logs.set_up_logs(style="json")
     settings = Settings(db=Path(db), clock=clock, per_webhook=slots, secret=SECRET)
-    admission = Admission(slots + slots // 2)
+    admission = Admission(3 * slots)
     platform = await Platform.open(settings, sender=Admitting(settings, admission))
     await platform.start()
     try:
