@@ -391,22 +391,22 @@ def attempt_made(
     outcome = exchange.outcome
     answer = outcome if isinstance(outcome, Answered) else None
     failure = outcome if isinstance(outcome, Unanswered) else None
-    return AttemptMade(
-        delivery_id=claim.delivery_id,
-        lease_token=claim.lease_token,
-        started_at=started_at,
-        ended_at=ended_at,
-        duration_ms=exchange.duration_ms,
-        url=request.url,
-        request_head=request.head,
-        signature=request.signature,
-        status=answer.status if answer else None,
-        error_class=error_class(outcome),
-        error_detail=failure.detail if failure else None,
-        response_head=answer.head if answer else None,
-        response_body=answer.body if answer else None,
-        response_size=answer.body_size if answer else None,
-        truncated=answer.truncated if answer else None,
+    return AttemptMade(  # in the order of its fields: with their names it takes twice as long
+        claim.delivery_id,
+        claim.lease_token,
+        started_at,
+        ended_at,
+        exchange.duration_ms,
+        request.url,
+        request.head,
+        request.signature,
+        answer.status if answer else None,
+        error_class(outcome),
+        failure.detail if failure else None,
+        answer.head if answer else None,
+        answer.body if answer else None,
+        answer.body_size if answer else None,
+        answer.truncated if answer else None,
     )
 
 

@@ -112,7 +112,11 @@ class Sender:
         duration_ms = stopwatch.elapsed_ms()
         if isinstance(wire, Unanswered):
             return Exchange(wire, duration_ms)
-        return Exchange(await self._captured(wire, target), duration_ms)
+        answer = wire.answer
+        assert answer is not None
+        in_time = answer.ended or await self._capture(wire)
+        self._pool.put(target.origin, wire)
+        return Exchange(answered(answer, in_time=in_time), duration_ms)
 
     async def _ask(self, wire: Wire, data: bytes, target: Target) -> Wire | Unanswered:
         """Send over a kept connection; return it when the headers of an answer are complete."""
@@ -145,21 +149,17 @@ class Sender:
             return self._unanswered(error, opening.phase, target)
         return cast(FirstReply, reply).wire
 
-    async def _captured(self, wire: Wire, target: Target) -> Answered:
-        """Read on until enough of the body is there, and let go of the connection."""
-        answer, in_time = wire.answer, True
-        assert answer is not None
-        if not answer.ended:
-            try:
-                async with asyncio.timeout(self._capture_s):
-                    await wire.rest()
-            except TimeoutError:
-                in_time = False
-            except asyncio.CancelledError:
-                wire.abort()
-                raise
-        self._pool.put(target.origin, wire)
-        return answered(answer, in_time=in_time)
+    async def _capture(self, wire: Wire) -> bool:
+        """Read on until enough of the body is there; return whether that, or its end, came in time."""
+        try:
+            async with asyncio.timeout(self._capture_s):
+                await wire.rest()
+        except TimeoutError:
+            return False
+        except asyncio.CancelledError:
+            wire.abort()
+            raise
+        return True
 
     def _unanswered(self, error: Exception, phase: Phase, target: Target) -> Unanswered:
         """Return why there is no answer. Raises: the error itself when it is none that a receiver can cause."""

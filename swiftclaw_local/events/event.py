@@ -1,4 +1,4 @@
-"""An event and its bytes: made once, at birth, and never again (decision D9).
+"""The bytes of an event: made once, at birth, and never again (decision D9).
 
 Nothing else in the project turns an event into bytes; every attempt and replay sends what this module returned.
 """
@@ -11,7 +11,6 @@ from typing import Final
 
 from swiftclaw_local.errors import InvalidInput, InvalidJson
 from swiftclaw_local.events.catalog import JsonObject
-from swiftclaw_local.hot_value import hot_value
 
 MAX_DEPTH: Final = 64
 MAX_INTEGER: Final = 2**63
@@ -22,19 +21,8 @@ _LONG_NUMBER: Final = b"0" * 19
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False)
 
 
-@hot_value
-class Event:
-    """A fact that SwiftClaw announces; `agent` is None for system events, `body` is the JSON that every attempt sends."""
-
-    id: str
-    type: str
-    agent: str | None
-    created_at: datetime
-    body: bytes
-
-
-def new_event(*, id: str, type: str, agent: str | None, created_at: datetime, data: JsonObject) -> Event:
-    """Return an event with its bytes.
+def new_body(id: str, type: str, *, created_at: datetime, data: JsonObject) -> bytes:
+    """Return the bytes of a new event, which every attempt will send.
 
     Raises: InvalidJson when `data` nests deeper than 64, holds an integer outside ±2^63, a number that is not finite, or
     text that is not Unicode; InvalidInput when the id is not 1 to 128 visible ASCII characters.
@@ -50,7 +38,7 @@ def new_event(*, id: str, type: str, agent: str | None, created_at: datetime, da
         raise
     if _may_harm(body):
         check_json(data)
-    return Event(id, type, agent, created_at, body)
+    return body
 
 
 def encode_event(*, id: str, type: str, created_at: datetime, data: JsonObject) -> bytes:

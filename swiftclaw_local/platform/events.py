@@ -8,7 +8,7 @@ from typing import Any
 from swiftclaw_local.dispatcher.engine import Engine
 from swiftclaw_local.errors import EventIdTaken, ServerStopping
 from swiftclaw_local.events.catalog import check_event_type, is_system, sample_data
-from swiftclaw_local.events.event import Event, new_event
+from swiftclaw_local.events.event import new_body
 from swiftclaw_local.events.sequences import Step, agent_run, deployment
 from swiftclaw_local.ids import IdFactory, derived_id
 from swiftclaw_local.platform.webhooks import Webhooks, check_agent
@@ -99,7 +99,7 @@ class Events:
         content = self._content(agent, name, data=data, exact=False, id=None, now=now)
         event = self._event(agent, name, content, id=None, created=None, now=now)
         accepted = await self._store.add_delivery(
-            stored(event), webhook_id, now=now, trigger="test", scheduled=retry, lease=True
+            event, webhook_id, now=now, trigger="test", scheduled=retry, lease=True
         )
         self._engine.hand_off(accepted.claims)
         return accepted.delivery_ids[0]
@@ -135,27 +135,19 @@ class Events:
         id: str | None,
         created: datetime | None,
         now: datetime,
-    ) -> Event:
-        return new_event(
-            id=self._ids.new("evt", now) if id is None else id,
-            type=type,
-            agent=None if is_system(type) else agent,
-            created_at=now if created is None else created,
-            data=data,
-        )
+    ) -> StoredEvent:
+        event_id = self._ids.new("evt", now) if id is None else id
+        created_at = now if created is None else created
+        body = new_body(event_id, type, created_at=created_at, data=data)
+        return StoredEvent(event_id, type, None if is_system(type) else agent, created_at, body)
 
-    async def _add(self, event: Event, *, only_webhook: str | None, now: datetime) -> Accepted:
+    async def _add(self, event: StoredEvent, *, only_webhook: str | None, now: datetime) -> Accepted:
         if not self._engine.alive:
             raise ServerStopping
         accepted = await self._store.add_event(
-            stored(event), now=now, only_webhook=only_webhook, lease_unless_full=self._engine.full()
+            event, now=now, only_webhook=only_webhook, lease_unless_full=self._engine.full()
         )
         self._engine.hand_off(accepted.claims)
         if len(accepted.claims) < len(accepted.delivery_ids):
             self._engine.wake()  # some are due later, held, or wait in the store for room
         return accepted
-
-
-def stored(event: Event) -> StoredEvent:
-    """Return the event as the store keeps it."""
-    return StoredEvent(event.id, event.type, event.agent, event.created_at, event.body)

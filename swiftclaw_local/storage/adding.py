@@ -138,35 +138,36 @@ class Adding:
         return Accepted(owed.event, tuple(one.id for one in new), tuple(claims), tuple(new))
 
     def _claim(self, delivery_id: str, owed: _Owed, webhook: Subscriber) -> Claim:
-        return Claim(
-            delivery_id=delivery_id,
-            lease_token=1,
-            webhook_id=webhook.id,
-            agent=webhook.agent,
-            url=webhook.url,
-            secret=self._subscribers.secret(webhook),
-            event_id=owed.event.id,
-            event_type=owed.event.type,
-            body=owed.event.body,
-            trigger=owed.trigger,
-            scheduled=owed.scheduled,
-            attempt_number=1,
-            retries_used=0,
-            due_at=owed.due_at,
+        event = owed.event
+        return Claim(  # in the order of its fields: with their names it takes twice as long
+            delivery_id,
+            1,  # lease token
+            webhook.id,
+            webhook.agent,
+            webhook.url,
+            self._subscribers.secret(webhook),
+            event.id,
+            event.type,
+            event.body,
+            owed.trigger,
+            owed.scheduled,
+            1,  # number of the attempt
+            0,  # retries used
+            owed.due_at,
         )
 
 
 def _new(delivery_id: str, owed: _Owed, webhook: Subscriber, *, leased: bool) -> NewDelivery:
     return NewDelivery(
-        id=delivery_id,
-        webhook_id=webhook.id,
-        agent=webhook.agent,
-        url=webhook.url,
-        enabled=webhook.enabled,
-        leased=leased,
-        scheduled=owed.scheduled,
-        created_at=owed.now,
-        due_at=owed.due_at,
+        delivery_id,
+        webhook.id,
+        webhook.agent,
+        webhook.url,
+        webhook.enabled,
+        leased,
+        owed.scheduled,
+        owed.now,
+        owed.due_at,
     )
 
 

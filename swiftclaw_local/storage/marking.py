@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
-from typing import Any, Final, NamedTuple, assert_never
+from typing import Any, Final, assert_never
 
 from swiftclaw_local.errors import UnknownDelivery
 from swiftclaw_local.ids import IdFactory
@@ -39,7 +39,8 @@ from swiftclaw_local.hot_value import hot_value
 MOST_INTERRUPTIONS: Final = 5
 
 
-class _Standing(NamedTuple):
+@hot_value
+class _Standing:
     """How a delivery stood when its attempt began; `due_at` as text."""
 
     attempts: int
@@ -203,21 +204,20 @@ def _attempt_row(
     attempt_id: str, made: AttemptMade, outcome: AttemptOutcome, standing: _Standing, ended_text: str
 ) -> tuple[Any, ...]:
     """Return the values of INSERT_ATTEMPT."""
-    attempts, retries_used, due_at, event_id, agent, webhook_id, trigger = standing
-    failed = outcome in ("retry", "dead") and trigger != "test"  # decision D27
+    failed = outcome in ("retry", "dead") and standing.trigger != "test"  # decision D27
     return (
         attempt_id,
         made.delivery_id,
         made.lease_token,
-        attempts + 1,
-        retries_used,
-        agent,
-        webhook_id,
-        event_id,
-        trigger,
+        standing.attempts + 1,
+        standing.retries_used,
+        standing.agent,
+        standing.webhook_id,
+        standing.event_id,
+        standing.trigger,
         outcome,
         failed,
-        due_at,
+        standing.due_at,
         to_text(made.started_at),
         ended_text,
         made.duration_ms,

@@ -19,7 +19,7 @@ from swiftclaw_local.events.catalog import (
     check_event_types,
     sample_data,
 )
-from swiftclaw_local.events.event import encode_event, new_event
+from swiftclaw_local.events.event import encode_event, new_body
 from swiftclaw_local.events.sequences import agent_run, deployment
 
 CREATED = datetime.fromtimestamp(1709884800, UTC)
@@ -67,8 +67,8 @@ def test_the_types_are_the_pages_nine_in_its_order() -> None:
 
 @given(st.dictionaries(st.text(), json_values, max_size=5))
 def test_any_json_survives_as_utf8_and_in_the_pages_key_order(data: dict[str, Any]) -> None:
-    event = new_event(id="evt_1", type="agent.failed", agent="a", created_at=CREATED, data=data)
-    parsed = json.loads(event.body.decode("utf-8"))
+    body = new_body("evt_1", "agent.failed", created_at=CREATED, data=data)
+    parsed = json.loads(body.decode("utf-8"))
     assert list(parsed) == ["id", "type", "created", "data"]
     assert parsed["data"] == data
 
@@ -86,16 +86,16 @@ def test_any_json_survives_as_utf8_and_in_the_pages_key_order(data: dict[str, An
 )
 def test_json_that_receivers_could_not_read_is_refused(data: dict[str, Any], part: str) -> None:
     with pytest.raises(InvalidJson, match=part):
-        new_event(id="evt_1", type="agent.failed", agent="a", created_at=CREATED, data=data)
+        new_body("evt_1", "agent.failed", created_at=CREATED, data=data)
 
 
 def test_json_may_nest_64_levels_and_no_more() -> None:
     data: dict[str, Any] = {}
     for _ in range(63):
         data = {"d": data}
-    new_event(id="evt_1", type="agent.failed", agent="a", created_at=CREATED, data=data)
+    new_body("evt_1", "agent.failed", created_at=CREATED, data=data)
     with pytest.raises(InvalidJson, match="64 levels"):
-        new_event(id="evt_1", type="agent.failed", agent="a", created_at=CREATED, data={"d": data})
+        new_body("evt_1", "agent.failed", created_at=CREATED, data={"d": data})
 
 
 @pytest.mark.parametrize(
@@ -104,21 +104,21 @@ def test_json_may_nest_64_levels_and_no_more() -> None:
     ids=["wide", "braces in text", "digits in text", "the greatest integer"],
 )
 def test_what_only_looks_harmful_is_let_through(data: dict[str, Any]) -> None:
-    event = new_event(id="evt_1", type="agent.failed", agent="a", created_at=CREATED, data=data)
-    assert json.loads(event.body)["data"] == data
+    body = new_body("evt_1", "agent.failed", created_at=CREATED, data=data)
+    assert json.loads(body)["data"] == data
 
 
 def test_endless_json_is_too_deep() -> None:
     data: dict[str, Any] = {}
     data["self"] = data
     with pytest.raises(InvalidJson, match="64 levels"):
-        new_event(id="evt_1", type="agent.failed", agent="a", created_at=CREATED, data=data)
+        new_body("evt_1", "agent.failed", created_at=CREATED, data=data)
 
 
 @pytest.mark.parametrize("id", ["", "a b", "é", "x" * 129, "a\n"])
 def test_an_event_id_is_visible_ascii(id: str) -> None:
     with pytest.raises(InvalidInput):
-        new_event(id=id, type="agent.failed", agent="a", created_at=CREATED, data={})
+        new_body(id, "agent.failed", created_at=CREATED, data={})
 
 
 def test_a_mistyped_type_is_answered_with_the_closest_and_the_list() -> None:
