@@ -8,7 +8,9 @@ CRASH_UNFENCED  records are written whatever their lease token
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import inspect
 import mmap
 import os
 import signal
@@ -152,7 +154,9 @@ def _passing(method: Callable[..., Any], passed: _Countdown, *, before: bool) ->
             passed()
         return result
 
-    return wrapped
+    if inspect.iscoroutinefunction(method):
+        return wrapped
+    return functools.wraps(method)(lambda *arguments, **named: asyncio.ensure_future(wrapped(*arguments, **named)))
 
 
 def _die_at_commit(passed: _Countdown, *, before: bool) -> None:
