@@ -142,6 +142,12 @@ class UnknownAlert(NotFound):
     code = "unknown_alert"
 
 
+class UnknownReport(NotFound):
+    """There is no such report of a certification; the last 50 are kept, until the server stops."""
+
+    code = "unknown_report"
+
+
 class AmbiguousId(InvalidInput):
     """More than one id ends like this."""
 

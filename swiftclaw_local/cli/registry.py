@@ -72,7 +72,10 @@ JOBS: Final[dict[str, tuple[Entry, ...]]] = {
             ("show", "freeze", "advance", "to", "next", "idle", "resume"),
         ),
     ),
-    "Check": (Entry("verify", _HERE + "verify:verify", "Check a signature, and say why it does not match."),),
+    "Check": (
+        Entry("certify", _HERE + "certify:certify", "Say whether a receiver is right, and how to mend it."),
+        Entry("verify", _HERE + "verify:verify", "Check a signature, and say why it does not match."),
+    ),
     "Help": (
         Entry("help", _HERE + "helping:help_command", "Show the help of a command, or of exit-codes."),
         Entry("completion", _HERE + "completion:completion", "Print the completion script of a shell.", _SHELLS),
