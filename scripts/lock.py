@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,11 +22,24 @@ from packaging.version import Version
 
 from scripts.setup import ROOT, environment, find_uv
 
-# what uv is told besides pyproject.toml; developers get the product's versions and more
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a lock holds: the product's dependencies, a group of pyproject.toml, or both."""
+
+    product: bool = True
+    group: str | None = None
+
+
+PRODUCT: Final = "requirements.lock"
 LOCKS: Final = {
-    "requirements.lock": (),
-    "requirements-dev.lock": ("--group", "dev", "--constraint", "requirements.lock"),
+    PRODUCT: Wanted(),
+    "requirements-dev.lock": Wanted(group="dev"),
+    # in an environment of its own: a receiver never sees our code, so the versions need not be the product's
+    "requirements-frameworks.lock": Wanted(product=False, group="frameworks"),
 }
+# a package.json, with its lock beside it: what npm installs for the same environment
+NODE: Final = Path("tests/frameworks")
 HEADER: Final = "# Made by `make lock` from pyproject.toml. Do not edit. Fits: "
 
 
@@ -33,7 +48,8 @@ def main(arguments: list[str]) -> int:
     if "--check" not in arguments:
         for name in LOCKS:
             compile_lock(ROOT, name, arguments)
-    complaints = [complaint for name in LOCKS for complaint in misfits(ROOT, name)]
+        compile_node_lock(ROOT, arguments)
+    complaints = [complaint for name in LOCKS for complaint in misfits(ROOT, name)] + node_misfits(ROOT)
     print("\n".join(complaints) or "The locks fit pyproject.toml.")
     return 1 if complaints else 0
 
@@ -45,9 +61,43 @@ def compile_lock(root: Path, name: str, arguments: list[str]) -> None:
         raise SystemExit("error: make lock needs uv. Install it: python3 -m pip install --target .tools uv")
     command = [uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--python-version", "3.11"]
     command += ["--no-header", "--no-emit-index-url", "--no-emit-find-links", "--output-file", name]
-    subprocess.run([*command, *LOCKS[name], *arguments, "pyproject.toml"], cwd=root, env=environment(), check=True)
+    subprocess.run([*command, *_sources(name), *arguments], cwd=root, env=environment(), check=True)
     lock = root / name
     lock.write_text(f"{HEADER}{wanted_digest(root, name)}\n{lock.read_text()}")
+
+
+def _sources(name: str) -> list[str]:
+    """Return what tells uv what a lock holds; developers get the product's versions and more."""
+    wanted = LOCKS[name]
+    group = [] if wanted.group is None else ["--group", wanted.group]
+    if not wanted.product:
+        return group
+    return [*group, *([] if name == PRODUCT else ["--constraint", PRODUCT]), "pyproject.toml"]
+
+
+def compile_node_lock(root: Path, arguments: list[str]) -> None:
+    """Write the lock of the Node packages, without the addresses that npm adds to it."""
+    if shutil.which("npm") is None:
+        raise SystemExit(
+            "error: make lock needs npm. Install it (Debian, Ubuntu: apt install npm), then type: make lock"
+        )
+    lock = root / NODE / "package-lock.json"
+    if "--upgrade" in arguments:
+        lock.unlink(missing_ok=True)
+    quiet = ("--no-audit", "--no-fund", "--loglevel=error")
+    subprocess.run(["npm", "install", "--package-lock-only", "--ignore-scripts", *quiet], cwd=root / NODE, check=True)
+    written = json.loads(lock.read_text())
+    for package in written["packages"].values():
+        package.pop("resolved", None)
+        package.pop("funding", None)
+    lock.write_text(json.dumps(written, indent=2) + "\n")
+
+
+def node_misfits(root: Path) -> list[str]:
+    """Return what is wrong with the lock of the Node packages, one sentence each."""
+    asked = json.loads((root / NODE / "package.json").read_text())["dependencies"]
+    locked = json.loads((root / NODE / "package-lock.json").read_text())["packages"][""]["dependencies"]
+    return [] if asked == locked else [f"{NODE}/package-lock.json was made for another package.json. Type: make lock"]
 
 
 def misfits(root: Path, name: str) -> list[str]:
@@ -57,9 +107,10 @@ def misfits(root: Path, name: str) -> list[str]:
     found = []
     if not written.startswith(f"{HEADER}{wanted_digest(root, name)}\n"):
         found.append(f"{name} was made for another pyproject.toml. Type: make lock")
-    for package, product in locked_versions((root / "requirements.lock").read_text()).items():
+    shared = locked_versions((root / PRODUCT).read_text()) if LOCKS[name].product else {}
+    for package, product in shared.items():
         if pins.get(package) != product:
-            found.append(f"{name} does not have {package} {product}, as requirements.lock has. Type: make lock")
+            found.append(f"{name} does not have {package} {product}, as {PRODUCT} has. Type: make lock")
     for requirement in map(Requirement, wanted(root, name)):
         version = pins.get(canonicalize_name(requirement.name))
         if version is None:
@@ -83,9 +134,9 @@ def locked_versions(written: str) -> dict[str, Version]:
 
 def wanted(root: Path, name: str) -> list[str]:
     """Return the requirements in pyproject.toml that belong to a lock."""
-    project = _project(root)
-    groups = project["dependency-groups"]["dev"] if LOCKS[name] else []
-    return [*project["project"]["dependencies"], *groups]
+    project, asked = _project(root), LOCKS[name]
+    product = project["project"]["dependencies"] if asked.product else []
+    return [*product, *(project["dependency-groups"][asked.group] if asked.group else [])]
 
 
 def wanted_digest(root: Path, name: str) -> str:

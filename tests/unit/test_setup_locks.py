@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -36,6 +37,22 @@ def test_the_lock_fits_pyproject(name: str) -> None:
 def test_the_lock_names_no_index_and_no_place_of_one_machine(name: str) -> None:
     written = (ROOT / name).read_text()
     assert re.findall(r"://|--(?:index|extra-index|find-links|trusted)\S*|\.(?:org|com|io)\b|^-[fi]\b", written) == []
+
+
+def test_the_lock_for_node_fits_and_names_no_place_and_holds_a_hash_of_every_package() -> None:
+    written = (ROOT / lock.NODE / "package-lock.json").read_text()
+    packages = json.loads(written)["packages"]
+    assert lock.node_misfits(ROOT) == []
+    assert re.findall(r"://|\"resolved\"", written) == []
+    assert [name for name, package in packages.items() if name and "integrity" not in package] == []
+
+
+def test_another_package_for_node_makes_its_lock_unfit(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / lock.NODE, tmp_path / lock.NODE, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    change(tmp_path / lock.NODE / "package.json", '"dependencies": {', '"dependencies": {\n    "made-up": "1.0.0",')
+    assert lock.node_misfits(tmp_path) == [
+        "tests/frameworks/package-lock.json was made for another package.json. Type: make lock"
+    ]
 
 
 @pytest.mark.parametrize("name", lock.LOCKS)
