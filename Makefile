@@ -7,7 +7,7 @@ SEEDS ?= 1-300
 DB = sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format format-check lint types docs lock receivers histories bench simulate simulate-long fuzz mutants crash soak clean setup
+.PHONY: help run test check format format-check lint types docs lock frameworks receivers histories bench simulate simulate-long fuzz mutants crash soak clean setup
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ docs: setup ## Write docs/reference again from the code
 
 lock: setup ## Write the lock files again from pyproject.toml (ARGS=--upgrade for the newest of everything)
 	@$(PY) -m scripts.lock $(ARGS)
+
+frameworks: setup ## Start the page's samples and the starters in FastAPI, Flask, Quart, aiohttp, Django, Express, Fastify, Next.js, Go (needs npm)
+	@$(PY) -m scripts.frameworks
+	@FRAMEWORKS=full $(PY) -m pytest tests/frameworks -q $(ARGS)
 
 receivers: setup ## Play every receiver that misbehaves, with either parser and on either database, and print the tables
 	@RECEIVERS=full $(PY) -m pytest tests/misbehaving -q -s $(ARGS)
@@ -71,7 +75,7 @@ soak: setup ## Serve receivers that misbehave for 30 minutes, with one kill a mi
 	@$(PY) -m tests.crash.soak $(ARGS)
 
 clean: ## Remove what was built and installed; keeps .swiftclaw, where your data is
-	@rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@rm -rf .venv .tools .frameworks .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	@find swiftclaw_local tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup:

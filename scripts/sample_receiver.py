@@ -25,9 +25,9 @@ TIMES_DOWN = 2
 
 
 def verify_webhook(payload: bytes, signature: str, secret: str) -> bool:
-    """As on the page: the signature is the hex HMAC-SHA256 of the raw body."""
+    """As on the page: the signature is the hex HMAC-SHA256 of the raw body. Compared as bytes: text must be ASCII, and a header need not be."""
     expected = hmac.new(secret.encode(), payload, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(signature, expected)
+    return hmac.compare_digest(signature.encode(errors="replace"), expected.encode())
 
 
 class Receiver(ThreadingHTTPServer):

@@ -142,10 +142,10 @@ class UnknownAlert(NotFound):
     code = "unknown_alert"
 
 
-class UnknownReport(NotFound):
-    """There is no such report of a certification; the last 50 are kept, until the server stops."""
+class UnknownStarter(NotFound):
+    """There is no starter of this name."""
 
-    code = "unknown_report"
+    code = "unknown_starter"
 
 
 class AmbiguousId(InvalidInput):

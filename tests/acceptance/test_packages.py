@@ -47,7 +47,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     files = [path for path in (ROOT / PACKAGE).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     assert sorted({path.relative_to(ROOT).as_posix() for path in files} - contents(wheel).keys()) == []
-    assert f"{PACKAGE}/py.typed" in contents(wheel)
+    assert {f"{PACKAGE}/py.typed", f"{PACKAGE}/starters/express_receiver.mjs"} <= contents(wheel).keys()
 
 
 def test_the_wheel_made_from_the_sdist_is_the_same(wheel: Path, unpacked: Path, tmp_path: Path) -> None:
@@ -56,7 +56,16 @@ def test_the_wheel_made_from_the_sdist_is_the_same(wheel: Path, unpacked: Path, 
 
 
 @pytest.mark.parametrize(
-    "name", ["Makefile", "README.md", "LICENSE", "requirements.lock", "scripts/run.py", "docs/quickstart.md"]
+    "name",
+    [
+        "Makefile",
+        "README.md",
+        "LICENSE",
+        "requirements.lock",
+        "requirements-frameworks.lock",
+        "scripts/run.py",
+        "docs/quickstart.md",
+    ],
 )
 def test_the_sdist_holds_what_a_checkout_needs(unpacked: Path, name: str) -> None:
     assert (unpacked / name).is_file()
