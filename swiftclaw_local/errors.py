@@ -148,6 +148,12 @@ class UnknownStarter(NotFound):
     code = "unknown_starter"
 
 
+class UnknownReport(NotFound):
+    """There is no such report of a certification; the last 50 are kept, until the server stops."""
+
+    code = "unknown_report"
+
+
 class AmbiguousId(InvalidInput):
     """More than one id ends like this."""
 

@@ -32,13 +32,14 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "scheduler": EVERYONE,
     "storage": EVERYONE,
     "dispatcher": EVERYONE | {"events", "scheduler", "storage"},
-    "platform": EVERYONE | {"events", "scheduler", "storage", "dispatcher"},
-    "server": EVERYONE | {"events", "scheduler", "storage", "dispatcher", "platform"},
+    "certify": EVERYONE | {"events", "scheduler", "dispatcher"},
+    "platform": EVERYONE | {"events", "scheduler", "storage", "dispatcher", "certify"},
+    "server": EVERYONE | {"events", "scheduler", "storage", "dispatcher", "certify", "platform"},
     "cli": frozenset({"", "errors", "settings", "durations"}),
     "__main__": frozenset({"cli"}),
 }
-# the one exception: the command that starts the server loads it, inside its function or for the type checker alone
-LOADS_THE_SERVER: Final = "cli/serve.py"
+# the exceptions: two commands load what they run in their own process, inside a function or for the type checker alone
+LOADS_LAZILY: Final = {"cli/serve.py": "server", "cli/certify.py": "certify"}
 
 # third party -> where it may be imported
 THIRD_PARTIES: Final[dict[str, tuple[str, ...]]] = {
@@ -63,7 +64,7 @@ THIRD_PARTIES: Final[dict[str, tuple[str, ...]]] = {
     "yarl": ("dispatcher/sender.py", "dispatcher/connections.py"),  # aiohttp's own type of a URL
 }
 NOT_THE_CLIENT: Final = ("aiohttp.web", "aiohttp.typedefs", "aiohttp.http_exceptions")
-STANDARD_LIBRARY_ALONE: Final = ("events", "errors", "settings", "durations", "ids", "platform")
+STANDARD_LIBRARY_ALONE: Final = ("events", "errors", "settings", "durations", "ids", "certify", "platform")
 
 ASKS_THE_TIME: Final = re.compile(
     r"(.*\.)?("
@@ -144,7 +145,7 @@ def foreign_imports(path: Path) -> list[str]:
         for line, name in imports(path, tree)
         if (imported := part_imported(name)) is not None
         and imported not in allowed
-        and not (place(path) == LOADS_THE_SERVER and imported == "server" and (line, name) in lazily)
+        and not (LOADS_LAZILY.get(place(path)) == imported and (line, name) in lazily)
     ]
 
 

@@ -73,6 +73,7 @@ JOBS: Final[dict[str, tuple[Entry, ...]]] = {
         ),
     ),
     "Check": (
+        Entry("certify", _HERE + "certify:certify", "Say whether a receiver is right, and how to mend it."),
         Entry("verify", _HERE + "verify:verify", "Check a signature, and say why it does not match."),
         Entry(
             "starter", _HERE + "starters:starter", "Print a receiver that is right, in the framework of your choice."

@@ -103,11 +103,11 @@ def _mixed_up(body: bytes, guesses: list[Rewritten], signature: str, secret: str
     for guess in guesses:
         if verify(guess.body, signature=signature, secret=secret):
             yield _Mistake(guess.reason, _body_text(guess.reason, guess.how), signature)
-    for how, other in _secrets(secret):
+    for how, other in other_secrets(secret):
         if verify(body, signature=signature, secret=other):
             text = f"The signature fits the secret {how}: the two sides do not use the same characters as the secret."
             yield _Mistake("secret_spelling", text, signature)
-    for how, computed in _computations(body, signature, secret):
+    for how, computed in other_computations(body, signature, secret):
         if _same(signature, computed):
             text = f"The signature was made with {how}. SwiftClaw uses HMAC-SHA256 of the body, keyed with the secret."
             yield _Mistake("algorithm", text, signature)
@@ -119,7 +119,8 @@ def _body_text(reason: str, how: str) -> str:
     return f"The signature fits this body after {how}: the receiver, or your test, changed the body. {_RAW}"
 
 
-def _secrets(secret: str) -> Iterator[tuple[str, str]]:
+def other_secrets(secret: str) -> Iterator[tuple[str, str]]:
+    """Yield what a receiver may take for the secret instead: "without its newline", and that text."""
     yield "without the spaces, newlines or quotes around it", secret.strip().strip("\"'")
     yield "with a newline at its end", f"{secret}\n"
     yield "in double quotes", f'"{secret}"'
@@ -130,7 +131,8 @@ def _secrets(secret: str) -> Iterator[tuple[str, str]]:
     yield 'with "scsec_" before it', f"scsec_{secret}"
 
 
-def _computations(body: bytes, signature: str, secret: str) -> Iterator[tuple[str, str]]:
+def other_computations(body: bytes, signature: str, secret: str) -> Iterator[tuple[str, str]]:
+    """Yield what may be computed instead of the HMAC-SHA256 of the body, and the hex digits that come of it."""
     key = secret.encode()
     yield "SHA-256 without a key", hashlib.sha256(body).hexdigest()
     yield "SHA-256 of the secret and the body, not HMAC", hashlib.sha256(key + body).hexdigest()

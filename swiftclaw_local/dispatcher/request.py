@@ -59,8 +59,14 @@ def build_request(claim: Claim, *, mode: HeaderMode, now: datetime) -> Request:
     return Request(claim.url, claim.body, signature, head.encode())
 
 
+def signed_request(url: str, body: bytes, *, signature: str) -> Request:
+    """Return a request with the platform's headers and this signature, be it right or wrong."""
+    head = f"{_platform_lines(url, body)}{SIGNATURE_HEADER}: {signature}\r\n"
+    return Request(url, body, signature, head.encode())
+
+
 def notice_request(url: str, body: bytes) -> Request:
-    """Return the request that tells of an alert: the same headers, but unsigned, for no webhook's secret is asked for."""
+    """Return a request with the same headers, but unsigned: for an alert no webhook's secret is asked for."""
     return Request(url, body, "", _platform_lines(url, body).encode())
 
 

@@ -34,23 +34,29 @@ class Rewritten:
 
 def rewritten(body: bytes) -> Iterator[Rewritten]:
     """Yield the usual changes of a body that differ from it, the likeliest first."""
-    yield from (guess for guess in _every(body) if guess.body != body)
+    yield from (guess for guess in every_rewriting(body) if guess.body != body)
 
 
-def _every(body: bytes) -> Iterator[Rewritten]:
+def every_rewriting(body: bytes) -> Iterator[Rewritten]:
+    """Yield the usual changes of a body, those too that leave this one as it is; the likeliest first."""
     yield from _as_json(body)
+    yield Rewritten("whitespace", "the white space around it is taken off", body.strip())
     yield Rewritten("whitespace", "a newline is added at the end", body + b"\n")
     yield Rewritten("whitespace", "a CRLF is added at the end", body + b"\r\n")
-    yield Rewritten("whitespace", "the white space around it is taken off", body.strip())
     unix = body.replace(b"\r\n", b"\n")
     yield Rewritten("whitespace", "its line ends become LF", unix)
     yield Rewritten("whitespace", "its line ends become LF and the last one is taken off", unix.strip())
     yield Rewritten("whitespace", "its line ends become CRLF", unix.replace(b"\n", b"\r\n"))
     yield Rewritten("encoding", "its byte order mark is taken off", body.removeprefix(_BOM))
     yield Rewritten("encoding", "a byte order mark is put before it", _BOM + body)
+    yield Rewritten("encoding", "it is read as ASCII and what is not ASCII is left out", _ascii(body))
     yield Rewritten("encoding", "it is read as Latin-1 and written as UTF-8", body.decode("latin-1").encode())
     yield Rewritten("encoding", "bytes that are not UTF-8 are replaced", body.decode(errors="replace").encode())
     yield Rewritten("empty_body", "it is left empty, as when the stream had been read before", b"")
+
+
+def _ascii(body: bytes) -> bytes:
+    return body.decode("ascii", errors="ignore").encode()
 
 
 def _as_json(body: bytes) -> Iterator[Rewritten]:
@@ -126,7 +132,7 @@ _WRITERS: Final[dict[str, Callable[[Any], str]]] = {
     "Python's json.dumps()": _python(),
     "Python's json.dumps(ensure_ascii=False)": _python(ensure_ascii=False),
     'Python\'s json.dumps(separators=(",", ":"))': _compact(),
-    "being written compactly again": _compact(ensure_ascii=False),
+    'Python\'s json.dumps(separators=(",", ":"), ensure_ascii=False)': _compact(ensure_ascii=False),
     "Python's json.dumps(sort_keys=True)": _python(sort_keys=True),
     "its keys are sorted and it is written compactly": _compact(ensure_ascii=False, sort_keys=True),
     "its keys are sorted and it is written compactly in ASCII": _compact(sort_keys=True),

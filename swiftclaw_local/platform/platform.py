@@ -1,6 +1,6 @@
 """The whole fake as one object, wired from the settings; it starts and stops the parts in their order.
 
-The server and the tests speak to this and its five parts: `webhooks`, `events`, `deliveries`, `alerts`, `timeline`.
+The server and the tests speak to this and its parts: `webhooks`, `events`, `deliveries`, `certifications`, `alerts`, `timeline`.
 It knows no HTTP and prints nothing.
 """
 
@@ -10,6 +10,7 @@ import asyncio
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -28,6 +29,7 @@ from swiftclaw_local.errors import InvalidSetting, StorageUnavailable
 from swiftclaw_local.ids import IdFactory
 from swiftclaw_local.logs import Log
 from swiftclaw_local.platform.alerts import Alerts
+from swiftclaw_local.platform.certifications import Certifications
 from swiftclaw_local.platform.deliveries import Deliveries
 from swiftclaw_local.platform.events import Events
 from swiftclaw_local.platform.timeline import Timeline
@@ -85,12 +87,9 @@ class Platform:
         self._log = log
         self._heartbeat = Heartbeat()
         self.addresses = AddressPolicy(egress=settings.egress, allow_hosts=settings.allow_host)
-        self._sender = sender or Sender(
-            self.addresses,
-            timeout_s=settings.send_timeout.total_seconds(),
-            connect_timeout_s=settings.connect_timeout.total_seconds(),
-            ca_file=settings.ca_file,
-        )
+        self._sender = sender or self._new_sender()
+        # a certification has connections of its own; a test's receiver stands in for them, too
+        self._new_poster: Callable[[], Poster] = self._new_sender if sender is None else partial(_same, sender)
         watch = self._watch = Watch()
         self._tasks: set[asyncio.Task[int]] = set()
         self._journal = Journal(log, every_line=settings.log_level == "debug")
@@ -107,6 +106,15 @@ class Platform:
         )
         self._wire(watch)
 
+    def _new_sender(self) -> Poster:
+        settings = self.settings
+        return Sender(
+            self.addresses,
+            timeout_s=settings.send_timeout.total_seconds(),
+            connect_timeout_s=settings.connect_timeout.total_seconds(),
+            ca_file=settings.ca_file,
+        )
+
     def _wire(self, watch: Watch) -> None:
         store, reads, clock, engine, log = self._store, self.reads, self.clock, self._engine, self._log
         settings = self.settings
@@ -122,6 +130,9 @@ class Platform:
         self.events = Events(store, reads, webhooks=self.webhooks, engine=engine, clock=clock, ids=self._database.ids)
         self.deliveries = Deliveries(
             store, reads, engine=engine, clock=clock, watch=watch, schedule=settings.retry_schedule
+        )
+        self.certifications = Certifications(
+            store, reads, clock=clock, addresses=self.addresses, new_poster=self._new_poster
         )
         self.alerts = Alerts(store, reads, judge=self._judge, clock=clock)
         self.timeline = Timeline(store, clock=clock, engine=engine, alerts=self._judge, journal=self._journal, log=log)
@@ -259,6 +270,10 @@ class Platform:
             slots=lambda: settings.slots(manual=self.clock.mode == "manual"),
             seed=settings.seed,
         )
+
+
+def _same(sender: Poster) -> Poster:
+    return sender
 
 
 def _database(settings: Settings) -> Database:

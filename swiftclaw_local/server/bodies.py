@@ -14,6 +14,7 @@ from swiftclaw_local.server.written import (
     AgentName,
     AnyTypeName,
     Base64,
+    CheckName,
     Description,
     DurationText,
     EventId,
@@ -25,6 +26,7 @@ from swiftclaw_local.server.written import (
     TimeText,
     UnixSeconds,
     Url,
+    WebhookId,
 )
 
 EventTypes = Annotated[list[EventTypeName], Field(json_schema_extra={"minItems": 1})]
@@ -151,6 +153,19 @@ class PruneRequest(Model):
     """Delete events whose deliveries all ended longer ago than `older_than`, as `30d`."""
 
     older_than: DurationText
+
+
+class CertifyRequest(Model):
+    """Certify the receiver of a webhook. `only` and `skip` name checks or families, as `SIG-1` or `RAW`.
+
+    `effects_url` tells how many events the receiver processed: a number, `{"count": 3}`, or a list of them.
+    """
+
+    webhook: WebhookId
+    only: list[CheckName] = Field(default=[], max_length=40)
+    skip: list[CheckName] = Field(default=[], max_length=40)
+    slow: DurationText = "1s"
+    effects_url: Url | None = None
 
 
 class VerifyRequest(Model):

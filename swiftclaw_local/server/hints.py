@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from swiftclaw_local.certify.hints import Seen, answer_hint
 from swiftclaw_local.server.models import AttemptOut, DeliveryOut, HintOut
 from swiftclaw_local.server.surroundings import Surroundings
 
 _LOOPBACK: Final = re.compile(r"localhost|127(\.\d+){3}|::1")
-_TUPLE_RETURN: Final = re.compile(r",\s*([1-5]\d\d)\s*\]\s*$")
-_REQUEST_IN_QUERY: Final = re.compile(r'\[\s*"query"\s*,\s*"request"\s*\]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +32,6 @@ class Case:
         """The status that came back."""
         return self.attempt.response.status if self.attempt.response else None
 
-    @property
-    def body(self) -> str:
-        """The body that came back."""
-        return self.attempt.response.body if self.attempt.response else ""
-
     def header(self, name: str) -> str:
         """Return a header of the answer, or nothing."""
         headers = self.attempt.response.headers if self.attempt.response else []
@@ -52,45 +46,13 @@ def hints(delivery: DeliveryOut, look: Callable[[], Surroundings]) -> list[HintO
     return [hint for rule in _RULES if (hint := rule(case)) is not None]
 
 
-def _fastapi_query(case: Case) -> HintOut | None:
-    if case.status != 422 or not _REQUEST_IN_QUERY.search(case.body):
+def _answer(case: Case) -> HintOut | None:
+    """Return what the answer itself gives away: the same evidence and words as in a certification."""
+    response = case.attempt.response
+    if response is None:
         return None
-    return HintOut(
-        code="fastapi_request_annotation",
-        text="FastAPI read `request` as a query parameter. Declare it: async def handle_webhook(request: Request)",
-    )
-
-
-def _tuple_return(case: Case) -> HintOut | None:
-    match = _TUPLE_RETURN.search(case.body) if case.status == 200 and case.body.lstrip().startswith("[") else None
-    if match is None:
-        return None
-    status = match.group(1)
-    return HintOut(
-        code="fastapi_tuple_return",
-        text=f"The answer is 200 with a list that ends in {status}: FastAPI ignores `return body, {status}`. "
-        f"Write return JSONResponse(body, status_code={status}).",
-    )
-
-
-def _express_raw_body(case: Case) -> HintOut | None:
-    if "ERR_INVALID_ARG_TYPE" not in case.body and "rawBody" not in case.body:
-        return None
-    return HintOut(
-        code="express_raw_body",
-        text="req.rawBody is undefined in Express. Use express.raw({type:'*/*'}) on this route, "
-        "or express.json({verify:(req,_res,buf)=>{req.rawBody=buf}}) before it.",
-    )
-
-
-def _flask_media_type(case: Case) -> HintOut | None:
-    if case.status != 415:
-        return None
-    return HintOut(
-        code="media_type",
-        text="The receiver refuses the media type, and SwiftClaw sends Content-Type: application/json. "
-        "In Flask read the raw bytes: request.get_data(), then json.loads(...); not request.form.",
-    )
+    found = answer_hint(Seen(response.status, response.body, response.headers))
+    return None if found is None else HintOut(code=found.code, text=found.text)
 
 
 def _redirect(case: Case) -> HintOut | None:
@@ -120,7 +82,7 @@ def _rejected_signature(case: Case) -> HintOut | None:
         code="signature_rejected",
         text=f"The receiver rejected a correctly signed event ({case.status}). 1) Is its secret the one of "
         f"`swiftclaw webhooks secret {agent} {webhook_id}`? 2) Does it hash the raw bytes, before any JSON parsing? "
-        "Find out which: swiftclaw verify --body FILE --signature S --secret S",
+        f"Find out which: swiftclaw certify {agent} {webhook_id} --only SIG-1,RAW",
     )
 
 
@@ -166,10 +128,7 @@ def _blocked(case: Case) -> HintOut | None:
 
 
 _RULES: Final[tuple[Callable[[Case], HintOut | None], ...]] = (
-    _fastapi_query,
-    _tuple_return,
-    _express_raw_body,
-    _flask_media_type,
+    _answer,
     _redirect,
     _rejected_signature,
     _refused,

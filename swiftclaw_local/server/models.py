@@ -279,6 +279,38 @@ class VerifyOut(Model):
     text: str
 
 
+class CheckOut(Model):
+    """How one check of a certification ended; `page` quotes SwiftClaw's page, `sent` and `answer` are the exchange that decided."""
+
+    id: str
+    title: str
+    result: Literal["pass", "fail", "warn", "skip"]
+    expected: str
+    got: str
+    why: str
+    fix: str
+    page: str
+    sent: str
+    answer: str
+
+
+class CertifyOut(Model):
+    """The report of a certification. `unreachable` says why no request arrived at the receiver; `limits` what it cannot see."""
+
+    id: str
+    webhook: str
+    url: str
+    passed: int
+    failed: int
+    warned: int
+    skipped: int
+    unreachable: str | None
+    framework: str | None
+    duration_ms: int
+    checks: list[CheckOut]
+    limits: list[str]
+
+
 class StatusOut(Model):
     """The whole server at a glance."""
 

@@ -34,6 +34,7 @@ PATH_PARAMETERS: Final[dict[str, Json]] = {
     "agent": {"schema": {"type": "string", "pattern": AGENT_PATTERN}, "example": "my-agent"},
     "webhook_id": {"schema": {"type": "string", "pattern": "^webhook-[0-9]{1,15}$"}, "example": "webhook-123"},
     "alert_id": {"schema": {"type": "string", "pattern": "^alert-[0-9]{1,15}$"}, "example": "alert-1"},
+    "report_id": {"schema": {"type": "string", "pattern": "^crt_[0-9]{1,15}$"}, "example": "crt_1"},
     "delivery_id": {
         "schema": {"type": "string", "pattern": "^[@a-z0-9_-]{1,64}$"},
         "description": "The id, its beginning or ending if only one delivery has it, `@last`, or `@last-failed`.",

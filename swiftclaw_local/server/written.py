@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
 
+from swiftclaw_local.certify.catalog import CHECKS
 from swiftclaw_local.events.catalog import EVENT_TYPE_NAMES
 from swiftclaw_local.scheduler.alerts import METRIC
 
@@ -36,6 +37,8 @@ AnyTypeName = Annotated[str, Field(pattern="^[!-~]{1,100}$")]
 EventId = Annotated[str, _told(pattern="^[!-~]{1,128}$", examples=["evt_abc123"])]
 Url = Annotated[str, _told(format="uri", maxLength=2048, examples=["http://localhost:8000/webhooks/swiftclaw"])]
 SecretText = Annotated[str, _told(pattern="^[!-~]([ -~]{0,510}[!-~])?$", writeOnly=True)]
+WebhookId = Annotated[str, _told(pattern="^webhook-[0-9]{1,15}$", examples=["webhook-123"])]
+CheckName = Annotated[str, _told(enum=[*(check.id for check in CHECKS), *dict.fromkeys(c.family for c in CHECKS)])]
 Description = Annotated[str, Field(max_length=500, pattern="^[^\\x00]*$")]
 DurationText = Annotated[str, _told(minLength=2, maxLength=40, pattern=_DURATION, examples=["90s", "6m", "1h30m"])]
 TimeText = Annotated[str, _told(maxLength=40, examples=["14:02", "2026-11-23 09:00", "2h ago", "1795443000"])]

@@ -61,7 +61,7 @@ def walk(app: web.Application) -> list[tuple[str, str]]:
     found = []
     for route in app.router.routes():
         assert route.resource is not None
-        names = {"agent": "my-agent", "webhook_id": "webhook-123", "alert_id": "alert-1"}
+        names = {"agent": "my-agent", "webhook_id": "webhook-123", "alert_id": "alert-1", "report_id": "crt_1"}
         names |= {"event_id": "@last", "delivery_id": "@last"}
         found.append((route.method, route.resource.canonical.format(**names)))
     return found
@@ -85,7 +85,12 @@ async def test_the_walk_knows_every_route(api: Api) -> None:
         (
             route.method,
             route.path.format(
-                agent="my-agent", webhook_id="webhook-123", alert_id="alert-1", event_id="@last", delivery_id="@last"
+                agent="my-agent",
+                webhook_id="webhook-123",
+                alert_id="alert-1",
+                report_id="crt_1",
+                event_id="@last",
+                delivery_id="@last",
             ),
         )
         for route in ROUTES

@@ -142,8 +142,8 @@ def test_the_guide_for_ci_goes_through(terminal: Terminal) -> None:
     port = str(free_port())
     terminal.environment["SWIFTCLAW_API_URL"] = f"http://127.0.0.1:{port}"
     place = f"http://127.0.0.1:{receiver.server_port}"
-    healthy, failing, _curl = blocks("docs/how-to/test-in-ci.md", "bash")
-    script = f"{healthy}\nswiftclaw webhooks update my-agent webhook-123 --url {place}{FLAKY}\n{failing}"
+    healthy, certifying, failing, _curl = blocks("docs/how-to/test-in-ci.md", "bash")
+    script = f"{healthy}\n{certifying}\nswiftclaw webhooks update my-agent webhook-123 --url {place}{FLAKY}\n{failing}"
     script = script.replace("http://127.0.0.1:8000", place).replace("7420", port)
     assert terminal.exit_code(script) == 0
     receiver.shutdown()
@@ -179,5 +179,6 @@ def test_the_receiver_of_the_quickstart_verifies(terminal: Terminal, running: Ty
     terminal.type(f"swiftclaw webhooks create node-agent --url {node_receiver} --secret scsec_node")
     assert terminal.exit_code("swiftclaw webhooks test node-agent webhook-124") == 0
     assert terminal.exit_code("swiftclaw deliveries replay @last") == 0
+    assert terminal.exit_code("swiftclaw certify node-agent webhook-124") == 0
     terminal.type("swiftclaw webhooks update node-agent webhook-124 --secret scsec_other")
     assert "401" in terminal.type("swiftclaw webhooks test node-agent webhook-124")

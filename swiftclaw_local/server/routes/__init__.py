@@ -3,7 +3,18 @@
 from typing import Final
 
 from swiftclaw_local.server.adapter import Route
-from swiftclaw_local.server.routes import alerts, clock, deliveries, event_types, events, health, local, stats, webhooks
+from swiftclaw_local.server.routes import (
+    alerts,
+    certify,
+    clock,
+    deliveries,
+    event_types,
+    events,
+    health,
+    local,
+    stats,
+    webhooks,
+)
 
 ROUTES: Final[tuple[Route, ...]] = (
     *webhooks.ROUTES,
@@ -14,5 +25,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     *clock.ROUTES,
     *event_types.ROUTES,
     *local.ROUTES,
+    *certify.ROUTES,
     *health.ROUTES,
 )

@@ -1,0 +1,106 @@
+"""How a certification's report looks: lines for people, JUnit XML for build servers. Pure; it judges nothing but the exit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+from xml.sax.saxutils import escape, quoteattr
+
+from swiftclaw_local.cli.output import Output, clean, counted
+
+Json = dict[str, Any]
+
+_COLORS: Final = {"pass": "green", "fail": "red", "warn": "yellow", "skip": "bright_black"}
+_WIDEST_GOT: Final = 12
+_INDENT: Final = " " * 17
+
+
+def failing(report: Json, *, strict: bool, required: Collection[str]) -> set[str]:
+    """Return the ids of the checks that make it fail: failures, with `strict` warnings too, and required ones without a pass."""
+    bad = ("fail", "warn") if strict else ("fail",)
+    ended = {check["id"]: check["result"] for check in report["checks"]}
+    missing = {id for id in required if ended.get(id) != "pass"}
+    return missing | {id for id, result in ended.items() if result in bad}
+
+
+def report_lines(report: Json, bad: Collection[str], output: Output) -> Iterator[str]:
+    """Yield the report; below each failure what was sent, what came back, the page's sentence, and the fix."""
+    checks = report["checks"]
+    made_with = f"   (made with {report['framework']}, by its answers)" if report["framework"] else ""
+    yield f"Certifying {clean(report['url'])} against the SwiftClaw webhook docs{made_with}"
+    title_width = max(len(check["title"]) for check in checks)
+    got_width = min(max(len(check["got"]) for check in checks), _WIDEST_GOT)
+    for check in checks:
+        result = output.style(check["result"].upper(), _COLORS[check["result"]])
+        line = f"  {result}  {check['id']:<8} {check['title']:<{title_width}}  {clean(check['got']):<{got_width}}  {clean(check['why'])}"
+        yield line.rstrip()
+        yield from (f"{_INDENT}{name:<6}{text}" for name, text in _below(check))
+    yield ""
+    yield _summary(report)
+    beside = sorted(set(bad) - {check["id"] for check in checks if check["result"] == "fail"})
+    if beside:
+        yield f"Not enough for --require or --strict: {', '.join(beside)}"
+    yield "What it cannot see:"
+    yield from (f"  {limit}" for limit in report["limits"])
+
+
+def _below(check: Json) -> Iterator[tuple[str, str]]:
+    """Yield what stands below a check that is not right."""
+    if check["result"] == "fail":
+        yield from ((name, clean(check[key])) for name, key in _EXPLAINED if check[key])
+    if check["result"] in ("fail", "warn") and check["fix"]:
+        yield "fix", clean(check["fix"])
+
+
+_EXPLAINED: Final = (("sent", "sent"), ("came", "answer"), ("page", "page"))
+
+
+def _summary(report: Json) -> str:
+    counts = [
+        f"{report['passed']} passed",
+        f"{report['failed']} failed",
+        counted(report["warned"], "warning"),
+        f"{report['skipped']} skipped",
+    ]
+    kept = f"   report {report['id']}" if "id" in report else ""
+    return f"{', '.join(counts)} in {report['duration_ms'] / 1000:.1f} s{kept}"
+
+
+def list_lines(checks: list[Json]) -> Iterator[str]:
+    """Yield the checks with what each expects and the page's sentence behind it."""
+    width = max(len(check["title"]) for check in checks)
+    expected = max(len(check["expected"]) for check in checks)
+    for check in checks:
+        yield f"{check['id']:<8} {check['title']:<{width}}  {check['expected']:<{expected}}  {check['page']}".rstrip()
+
+
+def junit(report: Json, bad: Collection[str]) -> str:
+    """Return the report as JUnit XML; `bad` are the ids that fail."""
+    cases = [_case(check, failed=check["id"] in bad) for check in report["checks"]]
+    absent = sorted(set(bad) - {check["id"] for check in report["checks"]})
+    cases += [_absent(id) for id in absent]
+    failures = len(bad)
+    skipped = sum(check["result"] == "skip" and check["id"] not in bad for check in report["checks"])
+    head = (
+        f'<testsuite name="swiftclaw certify" tests="{len(cases)}" failures="{failures}" errors="0" skipped="{skipped}"'
+        f' time="{report["duration_ms"] / 1000:.3f}">'
+    )
+    return "\n".join(['<?xml version="1.0" encoding="utf-8"?>', head, *cases, "</testsuite>", ""])
+
+
+def _case(check: Json, *, failed: bool) -> str:
+    name = quoteattr(clean(f"{check['id']} {check['title']}"))
+    told = escape(clean("\n".join(f"{name}: {check[name]}" for name in _TOLD if check[name])))
+    inner = f"<system-out>{told}</system-out>"
+    if failed:
+        inner = f"<failure message={quoteattr(clean(check['why'] or check['result']))}>{told}</failure>"
+    elif check["result"] == "skip":
+        inner = f"<skipped message={quoteattr(clean(check['why']))}/>"
+    return f'  <testcase classname="swiftclaw.certify" name={name} time="0">{inner}</testcase>'
+
+
+_TOLD: Final = ("result", "expected", "got", "why", "sent", "answer", "page", "fix")
+
+
+def _absent(id: str) -> str:
+    return f'  <testcase classname="swiftclaw.certify" name="{id}" time="0"><failure message="required, and not run"/></testcase>'
