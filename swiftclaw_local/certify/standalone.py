@@ -41,7 +41,7 @@ def certify_url(url: str, secret: str, asked: Asked, *, settings: Settings, agen
 
     Raises: InvalidUrl; InvalidInput for a name that no check has, and for effects or commands that fail; InvalidSetting.
     """
-    policy = AddressPolicy(egress=settings.egress, allow_hosts=settings.allow_host)
+    policy = AddressPolicy(egress=settings.egress, allow_hosts=settings.allow_host, command="swiftclaw certify --url …")
     checked = check_url(url, field="url")
     wishes = Wishes(
         checks=choose(asked.only, asked.skip),

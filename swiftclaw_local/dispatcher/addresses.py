@@ -49,18 +49,25 @@ class AddressPolicy:
     Never, whatever is allowed: link-local, metadata, multicast and broadcast addresses, and the engine's own sockets.
 
     `allow_hosts` patterns: `api.example.com`, `*.example.com` (all below it, not itself), `203.0.113.7`,
-    `203.0.113.0/24`. `here` tells whether an address is this machine's.
+    `203.0.113.0/24`. `here` tells whether an address is this machine's; `command` is what
+    people type to allow a host.
 
     Raises: InvalidSetting for a pattern that is none of these.
     """
 
     def __init__(
-        self, *, egress: str, allow_hosts: tuple[str, ...] = (), here: Callable[[IpAddress], bool] = is_here
+        self,
+        *,
+        egress: str,
+        allow_hosts: tuple[str, ...] = (),
+        here: Callable[[IpAddress], bool] = is_here,
+        command: str = "swiftclaw serve",
     ) -> None:
         self._egress = Egress(egress)
         self._networks: list[IpNetwork] = []
         self._names: list[str] = []
         self._here = here
+        self._command = command
         self._own: set[Socket] = set()
         for pattern in allow_hosts:
             self._allow(pattern)
@@ -114,7 +121,7 @@ class AddressPolicy:
             case Cause.BLOCKED_HOST:
                 return (
                     f"{where} is not on this machine or network. Not sent. This is a fake platform;"
-                    f" to really send there: swiftclaw serve --allow-host {host}"
+                    f" to really send there: {self._command} --allow-host {host}"
                 )
             case Cause.BLOCKED_SELF:
                 return f"{where} is SwiftClaw local itself. Not sent. Register the port of your receiver."

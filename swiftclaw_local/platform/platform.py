@@ -200,6 +200,7 @@ class Platform:
         """Forget everything, attempts in flight too, and start over with the clock as the settings say."""
         await self._engine.abandon()
         await self._store.reset(keep_webhooks=keep_webhooks)
+        self.certifications.forget()
         rate = self.settings.clock_rate
         self.clock.start_over(rate=self.clock.rate if rate is None else rate)
         await self.timeline.keep()

@@ -214,3 +214,32 @@ async def test_the_newest_fifty_reports_are_kept(open_api: OpenApi) -> None:
         assert (status, report["passed"]) == (200, 1)
     assert (await api.get("/_local/certify/crt_1"))[0] == 404
     assert (await api.get("/_local/certify/crt_2"))[0] == 200
+
+
+async def test_a_reset_forgets_the_reports_and_ids_go_on(open_api: OpenApi) -> None:
+    api = await open_api(Settings(ephemeral=True))
+    await api.post("/v1/agents/my-agent/webhooks", {"url": NOBODY})
+    await api.post("/_local/certify", {"webhook": "webhook-123", "only": ["TYPE-2"]})
+    await api.post("/_local/reset", {"keep": ["webhooks"]})
+    assert (await api.get("/_local/certify/crt_1"))[0] == 404
+    _, report = await api.post("/_local/certify", {"webhook": "webhook-123", "only": ["TYPE-2"]})
+    assert report["id"] == "crt_2"
+
+
+async def test_one_certification_runs_at_a_time(open_api: OpenApi) -> None:
+    api = await open_api(Settings(ephemeral=True))
+    for number in ("1", "2"):
+        await api.post("/v1/agents/my-agent/webhooks", {"url": f"{NOBODY}{number}"})
+    bodies = [{"webhook": "webhook-123"}, {"webhook": "webhook-124"}]
+    reports = await asyncio.gather(*(api.post("/_local/certify", body) for body in bodies))
+    assert [status for status, _ in reports] == [200, 200]
+    urls = [received.url for received in api.receiver.received]
+    changes = [url for url, before in zip(urls[1:], urls, strict=False) if url != before]
+    assert len(changes) == 1
+
+
+async def test_a_public_host_is_not_sent_to_unless_it_is_allowed(tmp_path: Path) -> None:
+    code, out, _ = await run("--url", "https://203.0.113.7/hook", "--secret", SECRET, "--json", folder=tmp_path)
+    told = json.loads(out)["unreachable"]
+    assert (code, told.startswith("203.0.113.7 is not on this machine or network. Not sent.")) == (4, True)
+    assert told.endswith("to really send there: swiftclaw certify --url … --allow-host 203.0.113.7")

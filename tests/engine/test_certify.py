@@ -191,6 +191,27 @@ async def test_a_receiver_that_is_not_there_is_unreachable() -> None:
     assert ended(report, Result.FAIL) == ["SIG-1"]
 
 
+async def test_a_lost_reply_ends_with_its_connection_before_the_retry() -> None:
+    lives: list[str] = []
+
+    class Living(InMemory):
+        async def start(self) -> None:
+            lives.append("opened")
+
+        async def close(self) -> None:
+            lives.append("closed")
+
+        async def post(self, request: Request) -> Exchange:
+            lives.append("sent")
+            return await super().post(request)
+
+    receiver = Living(right)
+    await certify(courier(receiver), Wishes(checks=choose(["RETRY-1"], [])))
+    # the valid and the wrong one first; then the one whose reply is lost, over connections of its own, and the retry
+    assert lives == ["opened", "sent", "sent", "opened", "sent", "closed", "sent", "closed"]
+    assert receiver.requests[2].body == receiver.requests[3].body
+
+
 class Mortal(InMemory):
     """A receiver whose process ends at the first request without a signature."""
 

@@ -103,6 +103,7 @@ def test_each_usual_way_to_write_json_again_is_named(how: str, change: Callable[
         (b"\xef\xbb\xbfa", b"a", "encoding"),
         ("ü".encode(), "Ã¼".encode(), "encoding"),
         (b"\xff", "\ufffd".encode(), "encoding"),
+        ("aüb".encode(), b"ab", "encoding"),
         (b"{}", b"", "empty_body"),
     ],
 )
