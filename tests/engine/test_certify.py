@@ -191,6 +191,18 @@ async def test_a_receiver_that_is_not_there_is_unreachable() -> None:
     assert ended(report, Result.FAIL) == ["SIG-1"]
 
 
+async def test_a_check_sends_no_more_once_an_answer_fails_to_come() -> None:
+    class Hanging(InMemory):
+        async def post(self, request: Request) -> Exchange:
+            exchange = await super().post(request)
+            return Exchange(Unanswered(Cause.TIMEOUT), 10_000) if b'{"id": ' in request.body else exchange
+
+    receiver = Hanging(right)
+    report = await certify(courier(receiver), Wishes(checks=choose(["RAW-1"], [])))
+    assert len(receiver.requests) == 4  # the valid and the wrong one, compact, and spaced, which got no answer
+    assert finding(report, "RAW-1")["why"] == "timeout to a rightly signed body: spaced"
+
+
 async def test_a_lost_reply_ends_with_its_connection_before_the_retry() -> None:
     lives: list[str] = []
 

@@ -13,7 +13,8 @@ from swiftclaw_local.certify.diagnosis import other_signatures
 from swiftclaw_local.certify.effects import number_in
 from swiftclaw_local.certify.frameworks import Framework, Remedy, framework_of, remedy
 from swiftclaw_local.certify.hints import Seen, answer_hint
-from swiftclaw_local.cli.certify_texts import failing, junit
+from swiftclaw_local.cli.certify_texts import failing, junit, report_lines
+from swiftclaw_local.cli.output import Output
 from swiftclaw_local.dispatcher.signing import sign
 from swiftclaw_local.errors import InvalidInput
 
@@ -178,6 +179,14 @@ REPORT: dict[str, Any] = {
 )
 def test_only_failures_count_unless_more_is_asked_for(strict: bool, required: tuple[str, ...], bad: set[str]) -> None:
     assert failing(REPORT, strict=strict, required=required) == bad
+
+
+def test_what_a_receiver_wrote_cannot_move_the_cursor() -> None:
+    counts = dict.fromkeys(("passed", "failed", "warned", "skipped"), 1)
+    report = REPORT | counts | {"framework": None, "limits": ["a limit"]}
+    text = "\n".join(report_lines(report, {"SIG-2"}, Output(environment={"NO_COLOR": "1"})))
+    assert "came  200 \\x1b[31m" in text
+    assert "\x1b" not in text
 
 
 def test_junit_has_a_case_for_each_check_and_one_for_what_was_required_and_not_run() -> None:
