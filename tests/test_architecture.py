@@ -52,6 +52,7 @@ THIRD_PARTIES: Final[dict[str, tuple[str, ...]]] = {
     "click": ("cli/",),
     "cryptography": ("storage/secretbox.py",),
     "multidict": ("dispatcher/connections.py",),  # aiohttp's own type of headers
+    "orjson": ("events/event.py",),
     "prometheus_client": ("server/",),
     "psycopg": ("storage/",),
     "pydantic": ("server/",),
@@ -64,7 +65,7 @@ THIRD_PARTIES: Final[dict[str, tuple[str, ...]]] = {
     "yarl": ("dispatcher/sender.py", "dispatcher/connections.py"),  # aiohttp's own type of a URL
 }
 NOT_THE_CLIENT: Final = ("aiohttp.web", "aiohttp.typedefs", "aiohttp.http_exceptions")
-STANDARD_LIBRARY_ALONE: Final = ("events", "errors", "settings", "durations", "ids", "certify", "platform")
+STANDARD_LIBRARY_ALONE: Final = ("errors", "settings", "durations", "ids", "certify", "platform")
 
 ASKS_THE_TIME: Final = re.compile(
     r"(.*\.)?("

@@ -81,6 +81,7 @@ def test_any_json_survives_as_utf8_and_in_the_pages_key_order(data: dict[str, An
         ({"n": float("nan")}, "finite"),
         ({"n": [float("inf")]}, "finite"),
         ({"s": "\ud800"}, "surrogate"),
+        ({"none": None, "n": float("-inf")}, "finite"),
         ({"\udfff": 1}, "surrogate"),
     ],
 )
@@ -100,8 +101,14 @@ def test_json_may_nest_64_levels_and_no_more() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [{"rows": [{"n": n} for n in range(200)]}, {"braces": "{[" * 200}, {"digits": "1" * 40}, {"n": 2**63 - 1}],
-    ids=["wide", "braces in text", "digits in text", "the greatest integer"],
+    [
+        {"rows": [{"n": n} for n in range(200)]},
+        {"braces": "{[" * 200},
+        {"digits": "1" * 40},
+        {"n": 2**63 - 1},
+        {"error": None},
+    ],
+    ids=["wide", "braces in text", "digits in text", "the greatest integer", "null"],
 )
 def test_what_only_looks_harmful_is_let_through(data: dict[str, Any]) -> None:
     body = new_body("evt_1", "agent.failed", created_at=CREATED, data=data)
