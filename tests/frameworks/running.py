@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -49,6 +50,16 @@ class Receiver:
         """Return the ids of the events it processed, in that order; an id stands there as often as it was."""
         done = self.folder / "processed"
         return done.read_text().split() if done.exists() else []
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The flags that let `swiftclaw certify` see its effects, and break it."""
+        folder = shlex.quote(str(self.folder))
+        return (
+            f"--effects-cmd=cat {folder}/processed 2>/dev/null | wc -l",
+            f"--break-cmd=touch {folder}/broken",
+            f"--fix-cmd=rm {folder}/broken",
+        )
 
     def break_it(self) -> None:
         """Let its work fail from now on."""

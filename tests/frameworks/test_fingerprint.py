@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from tests.frameworks.certified import certified
 from tests.frameworks.judge import SHAPES, accepted_shapes
 from tests.frameworks.running import FULL, PATH, Program, Receiver, running
 
@@ -22,6 +23,18 @@ PYTHON: Final = {
 NODE: Final = {
     "req.rawBody": "xxxxxxx",
     "JSON.stringify(req.body)": "x..x...",
+}
+
+# how `swiftclaw certify` names each mistake
+NAMED: Final = {
+    "json.dumps(event).encode()": "Python's json.dumps()",
+    'json.dumps(event, separators=(",", ":")).encode()': 'Python\'s json.dumps(separators=(",", ":"))',
+    'json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()': (
+        'Python\'s json.dumps(separators=(",", ":"), ensure_ascii=False)'
+    ),
+    "payload.strip()": "the white space around it is taken off",
+    'payload.decode("ascii", errors="ignore").encode()': "it is read as ASCII and what is not ASCII is left out",
+    "JSON.stringify(req.body)": "JSON.stringify()",
 }
 
 _FLASK: Final = """
@@ -78,6 +91,20 @@ if FULL:  # both need the frameworks, which `make frameworks` installs
     @pytest.mark.parametrize("hashed", NODE)
     def test_what_is_hashed_in_node_shows_in_the_shapes(hashed: str, express: Receiver) -> None:
         assert marks(f"{express.url}/{list(NODE).index(hashed)}") == NODE[hashed]
+
+    @pytest.mark.parametrize("hashed", NAMED)
+    def test_certify_names_what_is_hashed(hashed: str, flask: Receiver, express: Receiver) -> None:
+        table, receiver = (PYTHON, flask) if hashed in PYTHON else (NODE, express)
+        (check,) = certified(f"{receiver.url}/{list(table).index(hashed)}", "--only=RAW-1")["checks"]
+        accepted = table[hashed].count("x")
+        assert (check["result"], check["got"]) == ("fail", f"{accepted}/7")
+        assert check["why"].startswith(f"it hashes the body after {NAMED[hashed]}")
+
+    @pytest.mark.parametrize("table", [PYTHON, NODE], ids=["Python", "Node"])
+    def test_certify_is_content_with_the_raw_bytes(table: dict[str, str], flask: Receiver, express: Receiver) -> None:
+        receiver = flask if table is PYTHON else express
+        (check,) = certified(f"{receiver.url}/0", "--only=RAW-1")["checks"]
+        assert (check["result"], check["got"]) == ("pass", "7/7")
 
 
 def test_no_two_mistakes_are_refused_the_same_shapes() -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from scripts.setup import ROOT
+from tests.frameworks.conftest import Running
 from tests.frameworks.judge import answer, at_once, compact, event, four_statuses, post
 from tests.frameworks.page import AIOHTTP_PROGRAMS, PROGRAMS, RACE
-from tests.frameworks.running import FULL, Receiver, running
+from tests.frameworks.running import FULL, running
 
 # valid event, wrong signature, no signature, signed invalid JSON
 ANSWERS: Final = {
@@ -33,26 +32,6 @@ ANSWERS: Final = {
     "Express + a verify hook that sets rawBody": (200, 401, 500, 400),  # Buffer.from(undefined)
 }
 RUN: Final = PROGRAMS if FULL else AIOHTTP_PROGRAMS
-
-
-class Running:
-    """The programs that were started, each once."""
-
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self._folder, self._stack = folder, stack
-        self._receivers: dict[str, Receiver] = {}
-
-    def __getitem__(self, name: str) -> Receiver:
-        if name not in self._receivers:
-            folder = self._folder / f"program-{len(self._receivers)}"
-            self._receivers[name] = self._stack.enter_context(running(PROGRAMS[name], folder))
-        return self._receivers[name]
-
-
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with ExitStack() as stack:
-        yield Running(tmp_path_factory.mktemp("page"), stack)
 
 
 @pytest.mark.parametrize("name", RUN)

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -69,13 +70,21 @@ def with_visible_work(name: str) -> Program:
 
 @pytest.fixture(scope="module", params=STARTED)
 def receiver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
-    folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "nextjs" and FULL:
-        folder = NODE_MODULES.parent / f"run-{os.getpid()}"
-    with running(with_visible_work(request.param), folder) as started:
+    with starting(request.param, tmp_path_factory.mktemp(request.param)) as started:
         yield started
-    if folder.parent == NODE_MODULES.parent:
-        shutil.rmtree(folder)
+
+
+@contextmanager
+def starting(name: str, folder: Path) -> Iterator[Receiver]:
+    """Run a starter until the block ends, in this folder if its framework allows."""
+    if name == "nextjs" and FULL:
+        folder = NODE_MODULES.parent / f"run-{os.getpid()}"
+    try:
+        with running(with_visible_work(name), folder) as started:
+            yield started
+    finally:
+        if folder.parent == NODE_MODULES.parent:
+            shutil.rmtree(folder)
 
 
 def test_it_answers_200_401_401_400(receiver: Receiver) -> None:
