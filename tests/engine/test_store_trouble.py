@@ -13,6 +13,7 @@ import structlog
 from swiftclaw_local.dispatcher import engine as engine_module
 from swiftclaw_local.errors import EngineStuck, StorageUnavailable
 from swiftclaw_local.platform import Platform
+from swiftclaw_local.storage.records import Mark, Recorded
 from swiftclaw_local.storage.states import State
 from tests.engine.scripted import ScriptedReceiver
 
@@ -80,3 +81,55 @@ async def test_something_due_that_cannot_be_claimed_is_an_error_not_an_endless_l
     platform.clock.move_to(platform.clock.now() + timedelta(minutes=1))
     with pytest.raises(EngineStuck, match="due since"):
         await platform._engine.step()
+
+
+async def test_no_more_is_sent_than_may_wait_to_be_written_down(
+    platform: Platform, receiver: ScriptedReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "MOST_UNRECORDED", 3)
+    record, waiting = platform._store.record, list[tuple[Mark, asyncio.Future[Recorded]]]()
+
+    def later(mark: Mark) -> asyncio.Future[Recorded]:
+        waiting.append((mark, asyncio.get_running_loop().create_future()))
+        return waiting[-1][1]
+
+    monkeypatch.setattr(platform._store, "record", later)
+    await platform.webhooks.create("my-agent", url=URL)
+    for _ in range(6):
+        await platform.events.emit("my-agent", type="agent.failed")
+    await receiver.arrived(3)
+    await platform.reads.counts()  # turns of the loop in which a fourth would be sent
+    sent = len(receiver.received)
+    while len(receiver.received) < 6 or waiting:
+        mark, written = waiting.pop(0)
+        written.set_result(await record(mark))
+        await asyncio.sleep(0)
+    await platform._engine.settle()
+    assert sent == 3
+
+
+async def test_while_results_cannot_be_written_nothing_else_is_sent(
+    platform: Platform, receiver: ScriptedReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "STORE_RETRY_S", 0.001)
+    record, broken, tried = platform._store.record, True, asyncio.Semaphore(0)
+
+    def call(mark: Mark) -> asyncio.Future[Recorded]:
+        if not broken:
+            return record(mark)
+        tried.release()
+        failed: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
+        failed.set_exception(StorageUnavailable())
+        return failed
+
+    monkeypatch.setattr(platform._store, "record", call)
+    await platform.webhooks.create("my-agent", url=URL)
+    for _ in range(10):
+        await platform.events.emit("my-agent", type="agent.failed")
+    for _ in range(5):
+        await asyncio.wait_for(tried.acquire(), 5)
+    assert len(receiver.received) <= 2  # the second began before the first was known to have failed
+    broken = False
+    await receiver.arrived(10)
+    await platform._engine.settle()
+    assert len(receiver.received) == 10

@@ -186,6 +186,44 @@ GUARDS: Final = (
         ("tests/storage/test_deliveries.py", "tests/engine/test_replay.py"),
     ),
     Guard(
+        "no more is sent than may wait to be written down",
+        (
+            Edit(
+                "dispatcher/engine.py",
+                "if self._store_fails or len(self._records) >= MOST_UNRECORDED:",
+                "if self._store_fails:",
+            ),
+        ),
+        ("tests/engine/test_store_trouble.py",),
+    ),
+    Guard(
+        "while results cannot be written nothing else is sent",
+        (
+            Edit(
+                "dispatcher/engine.py",
+                "if self._store_fails or len(self._records) >= MOST_UNRECORDED:",
+                "if len(self._records) >= MOST_UNRECORDED:",
+            ),
+        ),
+        ("tests/engine/test_store_trouble.py",),
+    ),
+    Guard(
+        "bytes that come unasked close the connection they come on",
+        (Edit("dispatcher/wire.py", "        else:\n            self.abort()\n", "        else:\n            pass\n"),),
+        ("tests/engine/test_sender.py", "tests/engine/test_sender_misbehaved.py"),
+    ),
+    Guard(
+        "an answer with a length and chunks is none",
+        (
+            Edit(
+                "dispatcher/answer.py",
+                "            if length is not None:\n                raise",
+                "            if length is None:\n                raise",
+            ),
+        ),
+        ("tests/unit/test_answer.py",),
+    ),
+    Guard(
         "a slot per attempt: no webhook has more in flight than it may",
         (Edit("dispatcher/lanes.py", "if lane.waiting and lane.in_flight < slots:", "if lane.waiting:"),),
         ("tests/unit/test_lanes.py",),
