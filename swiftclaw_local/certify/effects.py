@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from swiftclaw_local.dispatcher.addresses import AddressPolicy
 from swiftclaw_local.dispatcher.url import check_url
 from swiftclaw_local.errors import InvalidInput
+from swiftclaw_local.scheduler.clock import monotonic
 
 # A number that was the same for so long (seconds) stands still; so long a receiver may take to begin.
 QUIET_S: Final = 0.06
@@ -39,22 +40,20 @@ class Effects(Protocol):
 async def steady(effects: Effects) -> int:
     """Return the number once it stands still, or after two seconds. Raises: InvalidInput."""
     count = await effects()
-    waited = quiet = 0.0
-    while quiet < QUIET_S and waited < PATIENCE_S:
+    began = since = monotonic()
+    while monotonic() < min(since + QUIET_S, began + PATIENCE_S):
         await asyncio.sleep(_PAUSE_S)
-        waited += _PAUSE_S
         now = await effects()
-        quiet = quiet + _PAUSE_S if now == count else 0.0
-        count = now
+        if now != count:
+            count, since = now, monotonic()
     return count
 
 
 async def grown(effects: Effects, *, before: int) -> int:
     """Return by how much the number grew, once it stands still; 0 when it did not within two seconds. Raises: InvalidInput."""
-    waited = 0.0
-    while await effects() == before and waited < PATIENCE_S:
+    began = monotonic()
+    while await effects() == before and monotonic() < began + PATIENCE_S:  # noqa: ASYNC110 - nobody tells us when it grows
         await asyncio.sleep(_PAUSE_S)
-        waited += _PAUSE_S
     return await steady(effects) - before
 
 

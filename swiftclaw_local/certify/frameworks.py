@@ -45,6 +45,7 @@ class Remedy(StrEnum):
     BIG = "big"  # allow larger bodies
     FAILURE = "failure"  # answer 500 when it could not be processed
     ROUTE = "route"  # it listens elsewhere
+    CRASH = "crash"  # the handler fails on what is right
 
 
 def framework_of(answers: Iterable[Answer]) -> Framework:
@@ -161,7 +162,7 @@ _LINES: Final[dict[Remedy, dict[Framework, str]]] = {
     },
     Remedy.QUICK: {Framework.UNKNOWN: "put the event into a queue and answer at once; process it afterwards."},
     Remedy.BIG: {
-        Framework.EXPRESS: "express.raw({ type: '*/*', limit: '2mb' }); its limit is 100 kB otherwise.",
+        Framework.EXPRESS: "give express.raw() or express.json() the option limit: '2mb'; it is 100 kB otherwise.",
         Framework.FASTIFY: "fastify({ bodyLimit: 2 * 1024 * 1024 })",
         Framework.AIOHTTP: "web.Application(client_max_size=2 * 1024**2)",
         Framework.DJANGO: "DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024",
@@ -170,6 +171,10 @@ _LINES: Final[dict[Remedy, dict[Framework, str]]] = {
     Remedy.FAILURE: _statuses(500, "Processing failed")
     | {
         Framework.UNKNOWN: "answer 500 when an event could not be processed, and 2xx only when it was, or is safely queued."
+    },
+    Remedy.CRASH: {
+        Framework.UNKNOWN: "look into the receiver's own log for the error; nothing in its answer tells which. Then compare with a receiver "
+        "that is right: swiftclaw starter"
     },
     Remedy.ROUTE: {
         Framework.UNKNOWN: "register the URL that takes POST, as it is written, with or without the slash at its end."

@@ -61,7 +61,9 @@ def valid_accepted(valid: Answer) -> Verdict:
         case status if 300 <= status <= 399:
             return Verdict(FAIL, valid.short, "redirects are not followed, and are final", Remedy.ROUTE, valid)
         case status if 500 <= status <= 599:
-            return Verdict(FAIL, valid.short, "the handler failed; it would be sent five times more", Remedy.RAW, valid)
+            return Verdict(
+                FAIL, valid.short, "the handler failed; it would be sent five times more", Remedy.CRASH, valid
+            )
         case _:
             return Verdict(FAIL, valid.short, "4xx is final: this event would be lost", Remedy.ACCEPT, valid)
 
@@ -87,16 +89,15 @@ def _refused(answer: Answer, *, with_status: int, valid: Answer, crash: Remedy) 
         return Verdict(FAIL, why=what, remedy=to_do, by=answer)
     if status == with_status:
         return Verdict(PASS, by=answer)
-    if 500 <= status <= 599:
-        what = (
-            "would be sent five times more, and can never become right"
-            if forged
-            else "would be sent five times more, and can never parse"
-        )
-        return Verdict(FAIL, why=f"handler crashed: it {what}", remedy=crash, by=answer)
     if status == valid.status:
-        what = "signature" if forged else "body"
-        return Verdict(FAIL, why=f"a valid event gets {status} too: the {what} is not what it looks at", by=answer)
+        what = (
+            "mend SIG-1 first" if status >= 500 else f"the {'signature' if forged else 'body'} is not what it looks at"
+        )
+        return Verdict(FAIL, why=f"a valid event gets {status} too: {what}", by=answer)
+    if 500 <= status <= 599:
+        what = "become right" if forged else "parse"
+        why = f"handler crashed: it would be sent five times more, and can never {what}"
+        return Verdict(FAIL, why=why, remedy=crash, by=answer)
     if 400 <= status <= 499:
         return Verdict(WARN, why=f"refused, but the page's samples answer {with_status}", remedy=to_do, by=answer)
     return Verdict(FAIL, why=f"{status} is no refusal", remedy=to_do, by=answer)

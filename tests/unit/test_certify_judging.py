@@ -40,7 +40,7 @@ def told(verdict: Verdict) -> tuple[Result, str, str]:
         (got(404), FAIL, "nothing takes POST at this path", Remedy.ROUTE),
         (got(308), FAIL, "redirects are not followed, and are final", Remedy.ROUTE),
         (got(422), FAIL, "4xx is final: this event would be lost", Remedy.ACCEPT),
-        (got(500), FAIL, "the handler failed; it would be sent five times more", Remedy.RAW),
+        (got(500), FAIL, "the handler failed; it would be sent five times more", Remedy.CRASH),
         (SILENT, FAIL, "no answer to a valid event; it would be sent five times more", None),
     ],
 )
@@ -77,6 +77,11 @@ def test_sig_2_to_6_what_is_not_signed_rightly_is_answered_401(
 def test_sig_2_a_refusal_that_a_valid_event_gets_too_proves_nothing() -> None:
     verdict = judging.refused([got(422)], with_status=401, valid=got(422), crash=Remedy.HEADER)
     assert told(verdict) == (FAIL, "422", "a valid event gets 422 too: the signature is not what it looks at")
+
+
+def test_sig_2_a_crash_that_a_valid_event_gets_too_is_not_put_down_to_the_signature() -> None:
+    verdict = judging.refused([got(500)], with_status=401, valid=got(500), crash=Remedy.HEADER)
+    assert (verdict.why, verdict.remedy) == ("a valid event gets 500 too: mend SIG-1 first", None)
 
 
 @pytest.mark.parametrize(
