@@ -9,6 +9,7 @@ from typing import Final
 from scripts.reference.commands import commands_page
 from scripts.reference.errors import errors_page
 from scripts.reference.events import events_page
+from scripts.reference.faults import faults_page
 from scripts.reference.routes import routes_page
 from scripts.reference.settings import settings_page
 from scripts.reference.states import states_page
@@ -21,6 +22,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
     "events.md": events_page,
+    "faults.md": faults_page,
     "states.md": states_page,
 }
 

@@ -91,6 +91,12 @@ class UnknownEventType(InvalidInput):
     code = "unknown_event_type"
 
 
+class UnknownFaultKind(InvalidInput):
+    """There is no fault of this kind."""
+
+    code = "unknown_fault_kind"
+
+
 class BodyTooLarge(InvalidInput):
     """The body is larger than what is accepted."""
 
@@ -152,6 +158,12 @@ class UnknownReport(NotFound):
     """There is no such report of a certification; the last 50 are kept, until the server stops."""
 
     code = "unknown_report"
+
+
+class UnknownFault(NotFound):
+    """No such fault is armed."""
+
+    code = "unknown_fault"
 
 
 class AmbiguousId(InvalidInput):

@@ -130,4 +130,5 @@ def _send_text(app: App, send: dict[str, Any]) -> str:
     kind = f"retry {send['retry']}/{send['retries_max']}" if send["retry"] else "first send"
     end = "" if send["state"] in ("retrying", "sending", "scheduled") else f"   {out.state(send['state'])}"
     answer = out.status(send["status"], send["error"])
-    return f"{out.id(send['delivery'])}  {kind:<9}   {answer}   {send['duration_ms']} ms{end}"
+    fault = f"   fault {send['fault']}" if send.get("fault") else ""
+    return f"{out.id(send['delivery'])}  {kind:<9}   {answer}   {send['duration_ms']} ms{end}{fault}"

@@ -58,6 +58,9 @@ _CAUSES: Final = {
     "blocked_host": "public host, not sent",
     "blocked_address": "address never sent to",
     "blocked_self": "SwiftClaw local's own port",
+    "held_back": "held back by a fault",
+    "dropped": "never sent, by a fault",
+    "hung_up": "hung up on by a fault",
     "internal": "a defect of SwiftClaw local",
     "interrupted": "cut off by a stop of SwiftClaw local",
 }
@@ -95,6 +98,8 @@ def result_text(delivery: Json, *, number: bool = False) -> str:
             return "being sent"
         case "retrying" | "scheduled" if delivery["held"]:
             return f"held: {delivery['webhook_id']} is disabled"
+        case "retrying" if delivery["last_error"] == "held_back":
+            return f"held back by a fault: sent {in_text(delivery['next_in_s'])}"
         case "retrying":
             return f"retrying: {_no_answer(delivery)}{_next(delivery, number=number)}"
         case "canceled" if delivery["final_reason"] == "canceled":

@@ -59,6 +59,7 @@ JOBS: Final[dict[str, tuple[Entry, ...]]] = {
     "Send": (
         Entry("trigger", _HERE + "trigger:trigger", "Announce an event, and see what the receivers answer."),
         Entry("events", _HERE + "events:events", "Look at the events that were announced.", ("list", "show", "body")),
+        Entry("fault", _HERE + "faults:fault", "Misbehave toward receivers on purpose.", ("add", "list", "clear")),
     ),
     "Look": (
         Entry("deliveries", _DELIVERIES, "Find deliveries, see what was sent.", ("list", "show", "wait", "curl")),

@@ -113,10 +113,18 @@ def _made(delivery: Json, view: View) -> list[tuple[str, str, str]]:
     before: Json | None = None
     for attempt in delivery["attempts"] or []:
         parts = [_answer(attempt), _said(attempt, before, view)]
-        parts.append(_NOT_COUNTED.get(attempt["outcome"], ""))
+        parts.append(_not_counted(attempt))
         rows.append((send_name(attempt, delivery), view.time(attempt["started_at"]), "   ".join(filter(None, parts))))
         before = attempt
     return rows
+
+
+def _not_counted(attempt: Json) -> str:
+    """Return why an attempt changed nothing, or what was done to it on purpose."""
+    if not attempt.get("fault"):
+        return _NOT_COUNTED.get(attempt["outcome"], "")
+    told = {"again": "; sent again, uses up no retry", "superseded": "; the other one decides"}
+    return f"fault {attempt['fault']}{told.get(attempt['outcome'], '')}"
 
 
 def _planned(delivery: Json, view: View) -> list[tuple[str, str, str]]:

@@ -62,6 +62,7 @@ class Emission:
 @click.option("--count", type=click.IntRange(1, 100_000), default=1, show_default=True, help="So many events.")
 @click.option("--rate", metavar="N/s", help="So many a second, without waiting for answers in between.")
 @click.option("--webhook", metavar="ID", shell_complete=completion.webhooks, help="Only to this webhook.")
+@click.option("--fault", metavar="KIND", help="Misbehave with it on purpose, as lost_reply or delay:30s.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for the receivers' answers.")
 @click.option("--allow-unknown-type", is_flag=True, help="Send a type that SwiftClaw does not have.")
 @click.option("--agent-run", metavar="ENDING", help="An agent's whole run: completed, failed or timeout.")
@@ -80,6 +81,7 @@ def trigger(
     count: int,
     rate: str | None,
     webhook: str | None,
+    fault: str | None,
     agent_run: str | None,
     deployment: str | None,
     listing: bool,
@@ -109,6 +111,7 @@ def trigger(
         "created": None if created is None else _unix_seconds(app, created),
         "webhook": None if webhook is None else numbered("webhook", webhook),
         "allow_unknown_type": allow_unknown_type or None,
+        "fault": fault,
     }
     interval_s = None if rate is None else parse_rate(rate)
     given = {name: value for name, value in body.items() if value is not None}
@@ -162,7 +165,15 @@ def _run(app: App, emission: Emission) -> int:
 
 def _emitted(app: App, emission: Emission) -> Iterator[Json]:
     """Yield each event with its deliveries: after their first attempt, or, without waiting, as they were made."""
-    with said_as(type="TYPE", data="--data", webhook="--webhook", id="--id", agent="--agent", created="--created"):
+    with said_as(
+        type="TYPE",
+        data="--data",
+        webhook="--webhook",
+        id="--id",
+        agent="--agent",
+        created="--created",
+        fault="--fault",
+    ):
         if emission.interval_s is None:
             for _ in range(emission.count):
                 query = _WAIT if emission.wait else {}

@@ -22,6 +22,7 @@ from yarl import URL
 
 from swiftclaw_local.dispatcher.addresses import AddressPolicy
 from swiftclaw_local.dispatcher.causes import NotAnswered
+from swiftclaw_local.dispatcher.manners import Manner, carry
 from swiftclaw_local.dispatcher.resolver import Resolver
 from swiftclaw_local.dispatcher.wire import ReadBuffer, Wire
 from swiftclaw_local.scheduler.outcome import Cause
@@ -51,6 +52,7 @@ class Opening:
     request: bytes
     host: str
     most_bytes: int
+    manner: Manner | None = None
     phase: Phase = Phase.ANSWER
     tried: bool = False
     refused: tuple[Cause, str] | None = None
@@ -169,7 +171,11 @@ class FirstReply:
 
     async def start(self, connection: object) -> None:
         """Send, and wait for the headers of the answer."""
-        await self.wire.ask(self._opening.request, most_bytes=self._opening.most_bytes)
+        opening = self._opening
+        if opening.manner is None:
+            await self.wire.ask(opening.request, most_bytes=opening.most_bytes)
+        else:
+            await carry(self.wire, opening.request, manner=opening.manner, most_bytes=opening.most_bytes)
 
     def close(self) -> None:
         """The wire is closed with its connection."""

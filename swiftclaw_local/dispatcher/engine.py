@@ -7,28 +7,30 @@ the process is in the store. It does not know the API, the commands, or what the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from random import Random
-from typing import Any, Final, TypeVar, assert_never
+from typing import Any, Final, TypeVar
 
 from swiftclaw_local import logs
 from swiftclaw_local.dispatcher.alerting import AlertJudge
+from swiftclaw_local.dispatcher.attempt import attempt_made, mark_of
+from swiftclaw_local.dispatcher.armed import ArmedFaults
+from swiftclaw_local.dispatcher.faults import Hit, mark_under, outcome_under, requests_under, unsent
 from swiftclaw_local.dispatcher.journal import Journal, sent
 from swiftclaw_local.dispatcher.lanes import Lanes, is_late
 from swiftclaw_local.dispatcher.request import HeaderMode, Request, build_request
 from swiftclaw_local.dispatcher.sender import Exchange, Poster
 from swiftclaw_local.dispatcher.watch import Watch
-from swiftclaw_local.errors import EngineStuck, StorageUnavailable
+from swiftclaw_local.errors import Conflict, EngineStuck, StorageUnavailable
 from swiftclaw_local.logs import Log
 from swiftclaw_local.scheduler.clock import Clock, monotonic
-from swiftclaw_local.scheduler.outcome import Answered, Cause, Outcome, Unanswered
-from swiftclaw_local.scheduler.policy import Again, Dead, Decision, RetryAt, Schedule, Succeeded, decide, with_jitter
+from swiftclaw_local.scheduler.outcome import Cause, Unanswered
+from swiftclaw_local.scheduler.policy import Schedule, decide, with_jitter
 from swiftclaw_local.scheduler.wake import Alarm
 from swiftclaw_local.storage.records import (
-    AttemptMade,
     Claim,
     Mark,
     MarkDead,
@@ -77,7 +79,9 @@ class Engine:
         watch: Watch,
         alerts: AlertJudge,
         log: Log,
+        faults: ArmedFaults | None = None,
     ) -> None:
+        self._faults = faults or ArmedFaults()
         self._store = store
         self._sender = sender
         self._clock = clock
@@ -293,20 +297,45 @@ class Engine:
             self.wake()
             return None
         started_at = self._clock.now()
-        request, exchange = await self._send(claim, started_at)
+        hit = self._faults.take(claim) if self._faults.armed else None
+        if hit is not None:
+            return await self._attempt_under(hit, claim, started_at)
+        request = build_request(claim, mode=self._settings.headers, now=started_at)
+        return self._mark(claim, request, await self._send(claim, request), started_at=started_at)
+
+    async def _attempt_under(self, hit: Hit, claim: Claim, started_at: datetime) -> Mark:
+        """Make an attempt as a fault has it. A second request at the same time gets its own row, before the first one's."""
+        requests = requests_under(hit, claim, mode=self._settings.headers, now=started_at)
+        exchanges = await asyncio.gather(*(self._send(claim, request) for request in requests))
+        made = list(zip(requests, exchanges, strict=True)) or [(Request(claim.url, b"", "", b""), Exchange(unsent(hit), 0))]
+        first, *others = [self._mark(claim, *one, started_at=started_at, hit=hit) for one in made]
+        for other in others:
+            twin = MarkSucceeded(replace(other.attempt, lease_token=-claim.lease_token))
+            recorded = await self._insist(partial(self._store.record, twin))
+            self._tell(claim, twin, recorded, retries_max=len(self._schedule_of(claim)))
+        return mark_under(hit, first)
+
+    async def _send(self, claim: Claim, request: Request) -> Exchange:
+        try:
+            return await self._sender.post(request)
+        except Exception as error:  # a defect of the sender must not cost the delivery: it is retried as unanswered
+            self._log.exception(logs.STEP_FAILED, step="send", delivery_id=claim.delivery_id)
+            return Exchange(Unanswered(Cause.INTERNAL, type(error).__name__), 0)
+
+    def _mark(
+        self, claim: Claim, request: Request, exchange: Exchange, *, started_at: datetime, hit: Hit | None = None
+    ) -> Mark:
+        """Decide on what came of an attempt."""
         ended_at = self._clock.now()
+        if hit is not None:
+            outcome = outcome_under(hit, exchange.outcome, duration_ms=exchange.duration_ms)
+            exchange = Exchange(outcome, exchange.duration_ms)
         schedule = self._schedule_of(claim)
         decision = decide(exchange.outcome, retries_used=claim.retries_used, now=ended_at, schedule=schedule)
         decision = with_jitter(decision, now=ended_at, part=self._settings.jitter, random=self._random)
-        return mark_of(attempt_made(claim, request, exchange, started_at=started_at, ended_at=ended_at), decision)
-
-    async def _send(self, claim: Claim, started_at: datetime) -> tuple[Request, Exchange]:
-        request = build_request(claim, mode=self._settings.headers, now=started_at)
-        try:
-            return request, await self._sender.post(request)
-        except Exception as error:  # a defect of the sender must not cost the delivery: it is retried as unanswered
-            self._log.exception(logs.STEP_FAILED, step="send", delivery_id=claim.delivery_id)
-            return request, Exchange(Unanswered(Cause.INTERNAL, type(error).__name__), 0)
+        fault = None if hit is None else str(hit.fault)
+        attempt = attempt_made(claim, request, exchange, started_at=started_at, ended_at=ended_at, fault=fault)
+        return mark_of(attempt, decision)
 
     def _schedule_of(self, claim: Claim) -> Schedule:
         return self._settings.schedule if claim.scheduled else ()
@@ -327,9 +356,7 @@ class Engine:
         elif isinstance(error, StorageUnavailable):
             self._store_fails = True
             self._log.warning(logs.STORE_FAILED, verb="record", error=error.message)
-            task = asyncio.create_task(self._record_again(claim, mark))
-            self._attempts.add(task)
-            task.add_done_callback(self._attempts_ended)
+            self._attend(self._record_again(claim, mark))
         else:
             self._not_recorded(claim, error)
         if not self._records and not self._attempts:
@@ -348,7 +375,26 @@ class Engine:
     def _written(self, claim: Claim, mark: Mark, recorded: Recorded) -> None:
         self._tell(claim, mark, recorded, retries_max=len(self._schedule_of(claim)))
         self._watch.tell(claim.delivery_id)
+        if self._faults.releasing:
+            self._attend(self._release(claim.delivery_id))
         self._store_answered()
+
+    async def _release(self, delivery_id: str) -> None:
+        """Let the deliveries go that a fault held back until now."""
+        pending = self._faults.released_by(delivery_id)
+        while pending:
+            name = pending.pop(0)
+            try:
+                await self._insist(partial(self._store.bring_forward, name, now=self._clock.now()))
+            except Conflict:  # canceled, or on its way already
+                pending += self._faults.released_by(name)
+        self.wake()
+
+    def _attend(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside the attempts, before the engine counts as idle."""
+        task = asyncio.create_task(work)
+        self._attempts.add(task)
+        task.add_done_callback(self._attempts_ended)
 
     def _not_recorded(self, claim: Claim, error: BaseException) -> None:
         """Tell of a defect of ours, or of a delivery that a reset forgot; what is in flight the next start gives back."""
@@ -364,7 +410,7 @@ class Engine:
             self._start_attempts()
 
     def _tell(self, claim: Claim, mark: Mark, recorded: Recorded, *, retries_max: int) -> None:
-        if self._journal.only_counts(recorded.state, mark.attempt.duration_ms):
+        if mark.attempt.fault is None and self._journal.only_counts(recorded.state, mark.attempt.duration_ms):
             return
         due_at = mark.due_at if isinstance(mark, MarkRetry) else None
         reason = mark.reason if isinstance(mark, MarkDead) else None
@@ -382,55 +428,3 @@ class Engine:
             except StorageUnavailable as error:
                 self._log.warning(logs.STORE_FAILED, error=error.message)
                 await asyncio.sleep(STORE_RETRY_S)
-
-
-def attempt_made(
-    claim: Claim, request: Request, exchange: Exchange, *, started_at: datetime, ended_at: datetime
-) -> AttemptMade:
-    """Return the attempt's row: what was sent, and what came of it."""
-    outcome = exchange.outcome
-    answer = outcome if isinstance(outcome, Answered) else None
-    failure = outcome if isinstance(outcome, Unanswered) else None
-    return AttemptMade(  # in the order of its fields: with their names it takes twice as long
-        claim.delivery_id,
-        claim.lease_token,
-        started_at,
-        ended_at,
-        exchange.duration_ms,
-        request.url,
-        request.head,
-        request.signature,
-        answer.status if answer else None,
-        error_class(outcome),
-        failure.detail if failure else None,
-        answer.head if answer else None,
-        answer.body if answer else None,
-        answer.body_size if answer else None,
-        answer.truncated if answer else None,
-    )
-
-
-def error_class(outcome: Outcome) -> str | None:
-    """Return the class of what went wrong before any decision: why there was no answer, or `redirect`; else None."""
-    match outcome:
-        case Unanswered(cause=cause):
-            return cause.value
-        case Answered(status=status):
-            return "redirect" if 300 <= status <= 399 else None
-        case _:
-            assert_never(outcome)
-
-
-def mark_of(attempt: AttemptMade, decision: Decision) -> Mark:
-    """Return the edge in the store that a decision asks for."""
-    match decision:
-        case Succeeded():
-            return MarkSucceeded(attempt)
-        case RetryAt(due_at=due_at):
-            return MarkRetry(attempt, due_at)
-        case Again():
-            return MarkRetry(attempt, attempt.ended_at, uses_retry=False)
-        case Dead(reason=reason):
-            return MarkDead(attempt, reason)
-        case _:
-            assert_never(decision)

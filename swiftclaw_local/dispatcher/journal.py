@@ -40,6 +40,7 @@ class Sent:
     outcome: str
     reason: str | None
     due_at: datetime | None
+    fault: str | None = None
 
 
 def sent(
@@ -69,6 +70,7 @@ def sent(
         outcome=recorded.outcome,
         reason=reason,
         due_at=due_at,
+        fault=attempt.fault,
     )
 
 
@@ -86,7 +88,7 @@ class Journal:
         """Log an attempt and hand it to the collectors."""
         for collector in self._collectors:
             collector.append(attempt)
-        if self._has_line(attempt.state):
+        if attempt.fault is not None or self._has_line(attempt.state):
             self._lines += 1
             self._say(attempt)
         else:
@@ -137,6 +139,7 @@ class Journal:
             outcome=attempt.outcome,
             reason=reason_text(attempt),
             next_at=attempt.due_at.isoformat(timespec="milliseconds") if attempt.due_at else None,
+            fault=attempt.fault,
         )
 
 

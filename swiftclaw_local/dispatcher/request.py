@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from swiftclaw_local.dispatcher.hostname import ascii_host
+from swiftclaw_local.dispatcher.manners import Manner
 from swiftclaw_local.dispatcher.signing import sign, sign_standard
 from swiftclaw_local.storage.records import Claim
 from swiftclaw_local.hot_value import hot_value
@@ -38,13 +39,14 @@ class HeaderMode(StrEnum):
 class Request:
     """One POST, complete: `head` holds its header lines in the order they are sent, for the wire and for the log.
 
-    `signature` is the value of `X-SwiftClaw-Signature`; empty when there is none.
+    `signature` is the value of `X-SwiftClaw-Signature`; empty when there is none. `manner` is how it is carried; None: well.
     """
 
     url: str
     body: bytes = field(repr=False)
     signature: str
     head: bytes = field(repr=False)
+    manner: Manner | None = None
 
 
 def build_request(claim: Claim, *, mode: HeaderMode, now: datetime) -> Request:

@@ -21,6 +21,7 @@ from swiftclaw_local.dispatcher.answer import AnswerReader
 from swiftclaw_local.dispatcher.causes import cause_of
 from swiftclaw_local.dispatcher.connections import Connector, FirstReply, FirstRequest, Opening, Phase, too_late
 from swiftclaw_local.dispatcher.deadlines import Deadlines
+from swiftclaw_local.dispatcher.manners import Manner
 from swiftclaw_local.dispatcher.pool import Origin, Pool
 from swiftclaw_local.dispatcher.request import Request
 from swiftclaw_local.dispatcher.wire import Wire
@@ -107,15 +108,20 @@ class Sender:
         """Send one request and return what came of it. A defect of ours is raised, nothing that a receiver does is."""
         stopwatch, target = Stopwatch(), target_of(request.url)
         data = b"".join((target.request_line, request.head, b"\r\n", request.body))
-        kept = self._pool.take(target.origin)
-        wire = await (self._ask_first(data, target) if kept is None else self._ask(kept, data, target))
+        kept = None if request.manner is not None else self._pool.take(target.origin)
+        wire = await (
+            self._ask_first(data, target, request.manner) if kept is None else self._ask(kept, data, target)
+        )
         duration_ms = stopwatch.elapsed_ms()
         if isinstance(wire, Unanswered):
             return Exchange(wire, duration_ms)
         answer = wire.answer
         assert answer is not None
         in_time = answer.ended or await self._capture(wire)
-        self._pool.put(target.origin, wire)
+        if request.manner is None:
+            self._pool.put(target.origin, wire)
+        else:
+            wire.abort()  # the answer may have come before the whole request went
         return Exchange(answered(answer, in_time=in_time), duration_ms)
 
     async def _ask(self, wire: Wire, data: bytes, target: Target) -> Wire | Unanswered:
@@ -138,10 +144,10 @@ class Sender:
             self._deadlines.forget(head)
         return wire
 
-    async def _ask_first(self, data: bytes, target: Target) -> Wire | Unanswered:
+    async def _ask_first(self, data: bytes, target: Target, manner: Manner | None) -> Wire | Unanswered:
         """Make a connection and send over it; return it when the headers of an answer are complete."""
         assert self._session is not None, "start() comes first"
-        opening = Opening(data, target.host, self._capture_bytes)
+        opening = Opening(data, target.host, self._capture_bytes, manner)
         try:
             async with asyncio.timeout(self._timeout_s):
                 reply = await self._session.post(target.url, data=opening, allow_redirects=False)

@@ -66,6 +66,11 @@ class Wire(asyncio.BufferedProtocol):
                 self._read(early)
         return head
 
+    def go_on(self, more: bytes) -> None:
+        """Write more of the request, where it comes in pieces."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(more)
+
     def rest(self) -> asyncio.Future[None]:
         """Return a future that is done when the body is complete, broken off, or longer than what is kept."""
         self._body = asyncio.get_running_loop().create_future()

@@ -85,8 +85,8 @@ class Deliveries:
         return plan
 
     def _attempted(self, delivery: Delivery) -> bool:
-        if delivery.attempts or delivery.state in ENDED:
-            return True
+        if delivery.retries_used or delivery.state in ENDED:
+            return True  # with an attempt and no retry used it is sent again at once, or was held back
         return delivery.state is State.PENDING and (not delivery.webhook_enabled or delivery.due_at > self._clock.now())
 
     async def _wait(self, delivery_ids: list[str], enough: Callable[[Delivery], bool], *, timeout_s: float) -> None:

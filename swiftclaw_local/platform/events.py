@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from swiftclaw_local.dispatcher.engine import Engine
+from swiftclaw_local.dispatcher.fault_kinds import Fault
 from swiftclaw_local.errors import EventIdTaken, ServerStopping
 from swiftclaw_local.events.catalog import check_event_type, is_system, sample_data
 from swiftclaw_local.events.event import new_body
 from swiftclaw_local.events.sequences import Step, agent_run, deployment
 from swiftclaw_local.ids import IdFactory, derived_id
+from swiftclaw_local.platform.faults import Faults
 from swiftclaw_local.platform.webhooks import Webhooks, check_agent
 from swiftclaw_local.scheduler.clock import Clock
 from swiftclaw_local.storage.reads import Reads
@@ -22,7 +24,15 @@ class Events:
     """What the platform announces."""
 
     def __init__(
-        self, store: Store, reads: Reads, *, webhooks: Webhooks, engine: Engine, clock: Clock, ids: IdFactory
+        self,
+        store: Store,
+        reads: Reads,
+        *,
+        webhooks: Webhooks,
+        engine: Engine,
+        clock: Clock,
+        ids: IdFactory,
+        faults: Faults,
     ) -> None:
         self._store = store
         self._reads = reads
@@ -30,6 +40,7 @@ class Events:
         self._engine = engine
         self._clock = clock
         self._ids = ids
+        self._faults = faults
 
     async def emit(
         self,
@@ -42,31 +53,34 @@ class Events:
         created: datetime | None = None,
         webhook: str | None = None,
         allow_unknown_type: bool = False,
+        fault: str | None = None,
     ) -> Accepted:
         """Make an event durable, with one delivery per webhook that wants it, and have it sent.
 
         `data` is laid over the sample of the type, key by key; with `exact` it is all the data. An event `created` in
-        the future is delivered then. The same `id` with the same content again is the same event (decision D14).
+        the future is delivered then. The same `id` with the same content again is the same event (decision D14). `fault`
+        meets the first attempt of each of its deliveries.
 
-        Raises: UnknownEventType, InvalidInput, InvalidJson, UnknownAgent, UnknownWebhook, EventIdTaken, ServerStopping.
+        Raises: UnknownEventType, UnknownFaultKind, InvalidInput, InvalidJson, UnknownAgent, UnknownWebhook, EventIdTaken, ServerStopping.
         """
         check_agent(agent)
         if not allow_unknown_type:
             check_event_type(type)
         if webhook is not None:
             await self._webhooks.find(agent, webhook)
+        shown = None if fault is None else self._faults.read_for_event(fault)
         now = self._clock.now()
         content = self._content(agent, type, data=data, exact=exact, id=id, now=now)
         event = self._event(agent, type, content, id=id, created=created, now=now)
         try:
-            return await self._add(event, only_webhook=webhook, now=now)
+            return await self._add(event, only_webhook=webhook, now=now, fault=shown)
         except EventIdTaken:
             if created is not None:
                 raise
             # Without a time of its own, the same content announced again is the same event: compare under its time.
             known = await self._reads.event(event.id)
             again = self._event(agent, type, content, id=id, created=known.created_at, now=now)
-            return await self._add(again, only_webhook=webhook, now=now)
+            return await self._add(again, only_webhook=webhook, now=now, fault=shown)
 
     async def run_agent(self, agent: str, *, ending: str) -> list[Accepted]:
         """Emit `agent.invoked` now and its ending after the run's duration on the engine's clock. Raises: InvalidInput."""
@@ -141,12 +155,16 @@ class Events:
         body = new_body(event_id, type, created_at=created_at, data=data)
         return StoredEvent(event_id, type, None if is_system(type) else agent, created_at, body)
 
-    async def _add(self, event: StoredEvent, *, only_webhook: str | None, now: datetime) -> Accepted:
+    async def _add(
+        self, event: StoredEvent, *, only_webhook: str | None, now: datetime, fault: Fault | None = None
+    ) -> Accepted:
         if not self._engine.alive:
             raise ServerStopping
         accepted = await self._store.add_event(
             event, now=now, only_webhook=only_webhook, lease_unless_full=self._engine.full()
         )
+        if fault is not None:
+            self._faults.arm_for_event(fault, event.id, deliveries=len(accepted.new))
         self._engine.hand_off(accepted.claims)
         if len(accepted.claims) < len(accepted.delivery_ids):
             self._engine.wake()  # some are due later, held, or wait in the store for room

@@ -1,6 +1,7 @@
 """The whole fake as one object, wired from the settings; it starts and stops the parts in their order.
 
-The server and the tests speak to this and its parts: `webhooks`, `events`, `deliveries`, `certifications`, `alerts`, `timeline`.
+The server and the tests speak to this and its parts: `webhooks`, `events`, `deliveries`, `faults`, `certifications`,
+`alerts`, `timeline`.
 It knows no HTTP and prints nothing.
 """
 
@@ -20,6 +21,7 @@ from typing import Final
 from swiftclaw_local import logs
 from swiftclaw_local.dispatcher.addresses import AddressPolicy
 from swiftclaw_local.dispatcher.alerting import AlertJudge
+from swiftclaw_local.dispatcher.armed import ArmedFaults
 from swiftclaw_local.dispatcher.engine import Engine, EngineSettings
 from swiftclaw_local.dispatcher.journal import Journal
 from swiftclaw_local.dispatcher.request import HeaderMode
@@ -32,6 +34,7 @@ from swiftclaw_local.platform.alerts import Alerts
 from swiftclaw_local.platform.certifications import Certifications
 from swiftclaw_local.platform.deliveries import Deliveries
 from swiftclaw_local.platform.events import Events
+from swiftclaw_local.platform.faults import Faults
 from swiftclaw_local.platform.timeline import Timeline
 from swiftclaw_local.platform.webhooks import Webhooks
 from swiftclaw_local.scheduler.clock import Clock, ClockSetting, monotonic, restored
@@ -93,6 +96,7 @@ class Platform:
         watch = self._watch = Watch()
         self._tasks: set[asyncio.Task[int]] = set()
         self._journal = Journal(log, every_line=settings.log_level == "debug")
+        self._armed = ArmedFaults()
         self._judge = AlertJudge(self._store, self.reads, self._sender, clock=clock, log=log)
         self._engine = Engine(
             self._store,
@@ -103,6 +107,7 @@ class Platform:
             watch=watch,
             alerts=self._judge,
             log=log,
+            faults=self._armed,
         )
         self._wire(watch)
 
@@ -127,7 +132,16 @@ class Platform:
             default_secret=settings.secret,
             log=log,
         )
-        self.events = Events(store, reads, webhooks=self.webhooks, engine=engine, clock=clock, ids=self._database.ids)
+        self.faults = Faults(self._armed, reads, schedule=settings.retry_schedule, seed=settings.seed or 0)
+        self.events = Events(
+            store,
+            reads,
+            webhooks=self.webhooks,
+            engine=engine,
+            clock=clock,
+            ids=self._database.ids,
+            faults=self.faults,
+        )
         self.deliveries = Deliveries(
             store, reads, engine=engine, clock=clock, watch=watch, schedule=settings.retry_schedule
         )
@@ -198,6 +212,7 @@ class Platform:
 
     async def reset(self, *, keep_webhooks: bool = False) -> None:
         """Forget everything, attempts in flight too, and start over with the clock as the settings say."""
+        self._armed.clear()
         await self._engine.abandon()
         await self._store.reset(keep_webhooks=keep_webhooks)
         self.certifications.forget()

@@ -28,6 +28,9 @@ class Cause(StrEnum):
     BLOCKED_HOST = "blocked_host"  # a public host, not allowed (decision D29)
     BLOCKED_ADDRESS = "blocked_address"  # link-local, metadata, multicast: never
     BLOCKED_SELF = "blocked_self"  # the engine's own port: never
+    HELD_BACK = "held_back"  # by a fault: nothing was sent yet
+    DROPPED = "dropped"  # by a fault: nothing is ever sent
+    HUNG_UP = "hung_up"  # by a fault: we ended the connection in the middle of the body
     INTERNAL = "internal"  # a defect of ours; the log has the traceback
 
 

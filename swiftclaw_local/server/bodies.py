@@ -19,6 +19,7 @@ from swiftclaw_local.server.written import (
     DurationText,
     EventId,
     EventTypeName,
+    FaultText,
     MaxSends,
     MetricName,
     SecretText,
@@ -86,6 +87,7 @@ class EventCreate(Model):
     created: UnixSeconds | None = None
     webhook: str | None = Field(default=None, max_length=100)
     allow_unknown_type: bool = False
+    fault: FaultText | None = None
 
 
 class RunCreate(Model):
@@ -115,6 +117,17 @@ class AlertCreate(Model):
     threshold: Threshold
     window: DurationText
     notify_url: Url | None = None
+
+
+class FaultCreate(Model):
+    """Arm a fault: for the next attempt, for so many `times`, or by chance. Without `webhook`, for all of them."""
+
+    kind: FaultText
+    params: dict[str, str | int] = Field(default={})
+    webhook: str | None = Field(default=None, max_length=100)
+    times: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    probability: Annotated[float, Field(gt=0, le=1)] | None = None
+    seed: Annotated[int, Field(ge=0, le=2**53)] | None = None
 
 
 class ClockSet(Model):

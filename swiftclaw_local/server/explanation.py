@@ -29,6 +29,9 @@ CAUSE_WORDS: Final = {
     "blocked_host": "public host, not allowed",
     "blocked_address": "address never sent to",
     "blocked_self": "SwiftClaw local's own port",
+    "held_back": "held back by a fault",
+    "dropped": "never sent, by a fault",
+    "hung_up": "hung up on by a fault",
     "internal": "a defect of SwiftClaw local",
     "interrupted": "cut off by a stop of SwiftClaw local",
 }
@@ -109,6 +112,8 @@ def _dead(delivery: Delivery, *, retries_max: int) -> str:
             return f"{last_answer(delivery)}; a {delivery.trigger} is one attempt, not retried"
         case "blocked":
             return f"not sent: {last_answer(delivery)}"
+        case "dropped":
+            return "never sent: a fault dropped it"
         case "interrupted_repeatedly":
             return "cut off five times in a row by a stop of SwiftClaw local"
         case reason:

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from swiftclaw_local.certify.hints import Seen, answer_hint
+from swiftclaw_local.dispatcher.fault_kinds import WRONGLY_SIGNED
 from swiftclaw_local.server.models import AttemptOut, DeliveryOut, HintOut
 from swiftclaw_local.server.surroundings import Surroundings
 
@@ -75,7 +76,7 @@ def _redirect(case: Case) -> HintOut | None:
 
 
 def _rejected_signature(case: Case) -> HintOut | None:
-    if case.status not in (401, 403):
+    if case.status not in (401, 403) or case.attempt.fault in WRONGLY_SIGNED:
         return None
     agent, webhook_id = case.delivery.agent, case.delivery.webhook_id
     return HintOut(

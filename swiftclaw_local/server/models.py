@@ -130,6 +130,7 @@ class AttemptOut(Model):
     response: ResponseOut | None
     error: AttemptError | None
     outcome: Literal["succeeded", "retry", "dead", "again", "interrupted", "superseded"]
+    fault: str | None = Field(default=None, description="What was done to it on purpose, as lost_reply or delay:30s.")
 
 
 class PlannedOut(Model):
@@ -224,6 +225,27 @@ class AlertEventOut(Model):
     at: Seconds
 
 
+class FaultOut(Model):
+    """An armed fault. `fired` is how many attempts, or groups of them, it met; `left` how many it will meet; null: no end."""
+
+    id: str
+    kind: str
+    params: dict[str, str]
+    webhook: str | None
+    times: int | None
+    probability: float | None
+    seed: int
+    fired: int
+    left: int | None
+    text: str = Field(description="What it does, for people.")
+
+
+class FaultsCleared(Model):
+    """How many faults were still to meet an attempt."""
+
+    cleared: int
+
+
 class SendOut(Model):
     """One attempt that ran while the clock moved. `after_s` is its distance from where the clock stood before."""
 
@@ -239,6 +261,7 @@ class SendOut(Model):
     error: str | None
     duration_ms: int
     state: DeliveryState
+    fault: str | None = None
 
 
 class ClockOut(Model):

@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+from swiftclaw_local.dispatcher.armed import Armed
+from swiftclaw_local.dispatcher.fault_kinds import kind_of, read_fault
+from swiftclaw_local.dispatcher.faults import body_sent
 from swiftclaw_local.dispatcher.journal import Sent
 from swiftclaw_local.durations import duration_text
 from swiftclaw_local.scheduler.clock import Clock
@@ -24,6 +27,7 @@ from swiftclaw_local.server.models import (
     DeliveryOut,
     DeliveryState,
     EventOut,
+    FaultOut,
     RequestOut,
     ResponseOut,
     Seconds,
@@ -196,9 +200,20 @@ def attempts_out(attempts: Iterable[Attempt], event: StoredEvent) -> list[Attemp
     shown: list[AttemptOut] = []
     for attempt in attempts:
         again = any(before.retry == attempt.retry for before in shown)
-        request = RequestOut(headers=dict(header_lines(attempt.request_head)), bytes=len(event.body), sha256=digest)
+        headers, size, sha256 = dict(header_lines(attempt.request_head)), len(event.body), digest
+        if attempt.fault is not None:
+            sent = _sent_under(attempt, event)
+            size, sha256 = len(sent), hashlib.sha256(sent).hexdigest()
+        request = RequestOut(headers=headers, bytes=size, sha256=sha256)
         shown.append(_attempt_out(attempt, request, again=again))
     return shown
+
+
+def _sent_under(attempt: Attempt, event: StoredEvent) -> bytes:
+    """Return the bytes of an attempt that met a fault: they are not kept, and always come out the same."""
+    if not attempt.request_head:
+        return b""  # held back, or dropped
+    return body_sent(read_fault(attempt.fault or ""), event.body)
 
 
 def _attempt_out(attempt: Attempt, request: RequestOut, *, again: bool) -> AttemptOut:
@@ -216,6 +231,7 @@ def _attempt_out(attempt: Attempt, request: RequestOut, *, again: bool) -> Attem
         response=None if attempt.status is None else _response_out(attempt, attempt.status),
         error=_error_out(attempt),
         outcome=attempt.outcome,
+        fault=attempt.fault,
     )
 
 
@@ -324,6 +340,24 @@ def send_out(sent: Sent, *, before: datetime) -> SendOut:
         error=sent.error_class,
         duration_ms=sent.duration_ms,
         state=state_name(sent.state, attempted=True),
+        fault=sent.fault,
+    )
+
+
+def fault_out(armed: Armed, *, text: str) -> FaultOut:
+    """Return an armed fault; `text` says what it does."""
+    value = kind_of(armed.fault).value
+    return FaultOut(
+        id=armed.id,
+        kind=armed.fault.kind,
+        params={} if value is None else {value.name: armed.fault.value},
+        webhook=armed.webhook_id,
+        times=armed.times,
+        probability=armed.probability,
+        seed=armed.seed,
+        fired=armed.fired,
+        left=armed.left,
+        text=text,
     )
 
 

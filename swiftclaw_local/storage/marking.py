@@ -231,4 +231,5 @@ def _attempt_row(
         made.response_body,
         made.response_size,
         made.truncated,
+        made.fault,
     )

@@ -140,6 +140,7 @@ class PostgresMarking:
             made.response_body,
             made.response_size,
             made.truncated,
+            made.fault,
         )
 
     async def reap(self, connection: Connection, *, now: datetime) -> int:

@@ -142,15 +142,16 @@ _MARK: Final = {
     "response_body": "bytea",
     "response_size": "int8",
     "truncated": "text",
+    "fault": "text",
 }
 _ATTEMPT: Final = (
     "id, delivery_id, lease_token, number, retry, agent, webhook_id, event_id, trigger, outcome, failed, scheduled_at,"
     " started_at, ended_at, duration_ms, url, request_head, signature, status, error_class, error_detail, response_head,"
-    " response_body, response_size, truncated"
+    " response_body, response_size, truncated, fault"
 )
 _OF_MARK: Final = (
     "m.started_at, m.ended_at, m.duration_ms, m.url, m.request_head, m.signature, m.status, m.error_class,"
-    " m.error_detail, m.response_head, m.response_body, m.response_size, m.truncated"
+    " m.error_detail, m.response_head, m.response_body, m.response_size, m.truncated, m.fault"
 )
 # Parameters: the columns of the marks. The fence and the lock are in `held`: what is not in flight under its token is left
 # out, and returned is what was written.
@@ -220,7 +221,7 @@ WITH expired AS (
 INSERT INTO attempt ({_ATTEMPT})
 SELECT (%(ids)b::text[])[x.place], x.id, x.lease_token, x.attempts + 1, x.retries_used, x.agent, x.webhook_id, x.event_id,
     x.trigger, 'interrupted', false, x.due_at, least(x.claimed_at, %(now)b::timestamptz), %(now)b::timestamptz, 0, x.url,
-    ''::bytea, '', NULL, 'interrupted', NULL, NULL, NULL, NULL, NULL
+    ''::bytea, '', NULL, 'interrupted', NULL, NULL, NULL, NULL, NULL, NULL
 FROM ended x JOIN reaped r ON r.id = x.id
 """  # noqa: S608 - put together from constants
 

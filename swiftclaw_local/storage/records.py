@@ -92,6 +92,7 @@ class AttemptMade:
     response_body: bytes | None = None
     response_size: int | None = None
     truncated: str | None = None
+    fault: str | None = None
 
 
 @hot_value
@@ -194,6 +195,7 @@ class Attempt:
     response_body: bytes | None
     response_size: int | None
     truncated: str | None
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

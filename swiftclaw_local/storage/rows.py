@@ -81,6 +81,7 @@ def to_attempt(row: Row[Any]) -> Attempt:
         response_body=row.response_body,
         response_size=row.response_size,
         truncated=row.truncated,
+        fault=row.fault,
     )
 
 

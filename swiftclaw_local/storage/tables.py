@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from swiftclaw_local.storage.states import ENDED, State
 
 # Raised by one with every migration; the file name of the newest one begins with it.
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 def _one_of(column: str, *values: str) -> str:
@@ -131,7 +131,7 @@ class DeliveryRow(Table, table=True):
 class AttemptRow(Table, table=True):
     """One HTTP exchange, written once. The lease token is in its key: a doubled row is impossible by construction.
 
-    `seq` goes up as attempts are recorded.
+    `seq` goes up as attempts are recorded. `fault` is what was done to it on purpose, as `delay:30s`.
     """
 
     __tablename__ = "attempt"
@@ -172,6 +172,7 @@ class AttemptRow(Table, table=True):
     response_body: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
     response_size: int | None
     truncated: str | None
+    fault: str | None
 
 
 class AlertRow(Table, table=True):

@@ -364,3 +364,33 @@ def test_a_terminal_sees_how_far_many_events_have_come(tmp_path: Path, receiver:
         shown = terminal.type("swiftclaw trigger agent.completed --count 4")
         assert "[######------------------]  1/4" in shown
         assert shown.endswith("\r\x1b[K")
+
+
+def test_faults_as_they_are_armed_listed_met_and_cleared(server: RunningServer, receiver: PageReceiver) -> None:
+    created(server, receiver.url)
+    seen = transcript(
+        server,
+        "fault list",
+        "fault add lost_reply --webhook webhook-123",
+        "trigger agent.completed",
+        "clock advance 1m",
+        "deliveries show @last",
+        "trigger agent.completed --fault duplicate",
+        "deliveries show @last",
+        "trigger agent.completed --fault wrong_signature",
+        "fault add reorder --times 2",
+        "fault add delay --delay 90s --webhook 123",
+        "fault add body_shape:pretty --times 3",
+        "fault add drop --probability 0.25 --seed 7",
+        "fault list",
+        "fault clear 5",
+        "fault clear",
+        "fault add lost_repli",
+        "fault add huge_body:9",
+        "fault add delay:soon",
+        "fault add duplicate:2",
+        "fault add duplicate --webhook webhook-9",
+        "fault clear fault-77",
+        "trigger agent.completed --fault burst",
+    )
+    assert_golden("faults", seen)

@@ -61,9 +61,11 @@ def _move_wall(path: Path) -> None:
 
 def _lead_on(scripts: Path) -> None:
     from swiftclaw_local.storage import migrate, postgres_schema
+    from swiftclaw_local.storage.tables import SCHEMA_VERSION
 
-    vars(migrate).update(_SCRIPTS=scripts, SCHEMA_VERSION=2)
-    vars(postgres_schema).update(SCHEMA_VERSION=2)
+    version = SCHEMA_VERSION + 1
+    vars(migrate).update(_SCRIPTS=scripts, SCHEMA_VERSION=version)
+    vars(postgres_schema).update(SCHEMA_VERSION=version)
 
 
 # --- the fence ------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Final
 
 from swiftclaw_local.storage.migrate import revision_of
-from swiftclaw_local.storage.tables import METADATA
+from swiftclaw_local.storage.tables import METADATA, SCHEMA_VERSION
 from tests.acceptance.running import RunningServer
 from tests.crash.databases import Database
 from tests.crash.dispatchers import FLAGS, launch
@@ -19,16 +19,16 @@ from tests.crash.load import AGENT
 
 _ROWS: Final = 100_000
 _SHIPPED: Final = Path(__file__).parents[2] / "swiftclaw_local" / "storage" / "migrations"
-_OLD, _NEW = revision_of(1), revision_of(2)
+_OLD, _NEW = revision_of(SCHEMA_VERSION), revision_of(SCHEMA_VERSION + 1)
 # A step of the kind that takes long: every row is written, and on SQLite the whole table is made anew. It says when it
 # began; so many seconds later, when asked to, the process dies: in the transaction, in its COMMIT, or just after.
-_NEXT: Final = """
+_NEXT: Final = f"""
 import os, pathlib, signal, threading, time
 from alembic import op
 import sqlalchemy as sa
 
-revision = "0002"
-down_revision = "0001"
+revision = "{_NEW}"
+down_revision = "{_OLD}"
 
 def upgrade() -> None:
     pathlib.Path(os.environ["CRASH_BEGAN"]).write_text(str(time.time()))
@@ -40,7 +40,7 @@ def upgrade() -> None:
         batch.add_column(sa.Column("weight", sa.Integer(), nullable=True))
     op.execute("UPDATE delivery SET weight = body_size")
     op.create_index("delivery_weight", "delivery", ["weight"])
-"""
+"""  # noqa: S608 - our own words
 _BACK: Final = (
     "DROP INDEX delivery_weight",
     "ALTER TABLE delivery DROP COLUMN weight",
@@ -61,7 +61,7 @@ def migrated(folder: Path, database: Database, *, rounds: int, seed: int, rows: 
     random = Random(seed)
     scripts = folder / "next" / "migrations"
     shutil.copytree(_SHIPPED, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0002_next.py").write_text(_NEXT)
+    (scripts / "versions" / f"{_NEW}_next.py").write_text(_NEXT)
     upgrade = _Upgrade(folder, database, scripts)
     upgrade.fill(rows)
     took_s = upgrade.whole()

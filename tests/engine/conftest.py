@@ -9,6 +9,8 @@ import pytest_asyncio
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.settings import Settings
 from tests.engine.scripted import ScriptedReceiver
+from tests.engine.stage import SECRET, Stage
+from tests.receivers import always_ok, raw_receiver
 
 OpenPlatform = Callable[..., Awaitable[Platform]]
 
@@ -39,3 +41,15 @@ async def open_platform(receiver: ScriptedReceiver) -> AsyncIterator[OpenPlatfor
 @pytest_asyncio.fixture
 async def platform(open_platform: OpenPlatform) -> Platform:
     return await open_platform()
+
+
+@pytest_asyncio.fixture
+async def stage() -> AsyncIterator[Stage]:
+    async with raw_receiver(always_ok) as receiver:
+        platform = await Platform.open(Settings(ephemeral=True, clock="manual", seed=7, secret=SECRET))
+        await platform.start()
+        try:
+            await platform.webhooks.create("my-agent", url=receiver.url)
+            yield Stage(platform, receiver)
+        finally:
+            await platform.stop()

@@ -12,16 +12,19 @@ from pathlib import Path
 import pytest
 
 from swiftclaw_local.storage import migrate, postgres_schema
+from swiftclaw_local.storage.migrate import revision_of
+from swiftclaw_local.storage.tables import SCHEMA_VERSION
 from tests.postgres_server import PostgresServer
 from tests.storage.databases import PostgresDatabase
 from tests.storage.values import webhook
 
-NEXT = """
+OLD, NEW = revision_of(SCHEMA_VERSION), revision_of(SCHEMA_VERSION + 1)
+NEXT = f"""
 from alembic import op
 import sqlalchemy as sa
 
-revision = "0002"
-down_revision = "0001"
+revision = "{NEW}"
+down_revision = "{OLD}"
 
 def upgrade() -> None:
     op.add_column("webhook", sa.Column("colour", sa.String(), nullable=True))
@@ -51,8 +54,8 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     scripts = tmp_path / "next" / "migrations"
     shutil.copytree(Path(migrate.__file__).parent / "migrations", scripts)
     monkeypatch.setattr(migrate, "_SCRIPTS", scripts)
-    monkeypatch.setattr(postgres_schema, "SCHEMA_VERSION", 2)
-    return scripts / "versions" / "0002_colour.py"
+    monkeypatch.setattr(postgres_schema, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    return scripts / "versions" / f"{NEW}_colour.py"
 
 
 async def test_an_older_database_is_upgraded_once_by_many_that_open_it_together(
@@ -64,11 +67,11 @@ async def test_an_older_database_is_upgraded_once_by_many_that_open_it_together(
     assert await stores[2].secret_of("webhook-123") == "s"
     await asyncio.gather(*(store.close() for store in stores))
     assert older.rows("SELECT id, colour FROM webhook") == [("webhook-123", "blue")]
-    assert older.rows(VERSION) == [("0002",)]
+    assert older.rows(VERSION) == [(NEW,)]
 
 
 async def test_an_upgrade_that_fails_in_the_middle_changes_nothing(older: PostgresDatabase, next_version: Path) -> None:
     next_version.write_text(NEXT + "    raise RuntimeError('half way')\n")
     with pytest.raises(RuntimeError, match="half way"):
         await older.store().open()
-    assert (older.rows(COLOURED), older.rows(VERSION)) == ([(0,)], [("0001",)])
+    assert (older.rows(COLOURED), older.rows(VERSION)) == ([(0,)], [(OLD,)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,18 @@ async def test_an_attempt_made_again_uses_no_retry(store: Store, reads: Reads, c
     assert (again.attempt_number, again.retries_used) == (2, 0)
 
 
+async def test_a_second_request_under_one_lease_gets_a_row_that_changes_nothing(
+    store: Store, reads: Reads, claim: Claim
+) -> None:
+    twin = replace(made(claim), lease_token=-claim.lease_token, fault="duplicate_simultaneous")
+    recorded = await store.record(MarkSucceeded(twin))
+    assert (recorded.outcome, recorded.superseded, recorded.state) == ("superseded", True, State.IN_FLIGHT)
+    await store.record(succeeded(claim))
+    rows = [(row.outcome, row.fault) for row in await reads.attempts(claim.delivery_id)]
+    assert rows == [("superseded", "duplicate_simultaneous"), ("succeeded", None)]
+    assert (await reads.delivery(claim.delivery_id)).attempts == 1
+
+
 async def test_a_dead_delivery_has_ended_with_its_reason(store: Store, reads: Reads, claim: Claim) -> None:
     recorded = await store.record(dead(claim, at=later(seconds=2), reason="rejected"))
     delivery = await reads.delivery(claim.delivery_id)
@@ -74,6 +87,7 @@ async def test_the_attempts_row_holds_everything_byte_for_byte(store: Store, rea
         response_head=b"Server: \xfe\x00\r\n",
         response_body=b"\x00\xff<script>",
         response_size=12345,
+        fault="delay:30s",
         truncated="size",
     )
     recorded = await store.record(MarkSucceeded(attempt))
@@ -98,6 +112,7 @@ async def test_the_attempts_row_holds_everything_byte_for_byte(store: Store, rea
             response_body=attempt.response_body,
             response_size=12345,
             truncated="size",
+            fault="delay:30s",
         )
     ]
 

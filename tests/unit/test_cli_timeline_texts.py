@@ -127,3 +127,16 @@ def test_the_bytes_of_an_answer_are_those_recorded() -> None:
     assert answer_bytes(attempt(response=response(body="�", body_base64="/wA="))) == b"\xff\x00"
     assert answer_bytes(attempt(response=response(body="é"))) == "é".encode()
     assert answer_bytes(REFUSED) == b""
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        ("again", "fault duplicate; sent again, uses up no retry"),
+        ("superseded", "fault duplicate; the other one decides"),
+        ("retry", "fault duplicate"),
+    ],
+)
+def test_a_send_that_met_a_fault_says_which(outcome: str, told: str) -> None:
+    delivery = RETRYING | {"attempts": [RETRYING["attempts"][0] | {"outcome": outcome, "fault": "duplicate"}]}
+    assert timeline(delivery, VIEW)[1].endswith(f"   {told}")

@@ -27,6 +27,7 @@ def delivery(
     error: str | None = None,
     url: str = URL,
     state: DeliveryState = "failed",
+    fault: str | None = None,
 ) -> DeliveryOut:
     attempt = AttemptOut(
         id="att_1",
@@ -44,6 +45,7 @@ def delivery(
         else ResponseOut(status=status, headers=headers or [], body=body, size=len(body), truncated=None),
         error=None if error is None else AttemptError(kind=error, message=error),
         outcome="dead",
+        fault=fault,
     )
     shown = {"event_id": "evt_1", "event_type": "agent.failed", "agent": "my-agent", "webhook_id": "webhook-123"}
     nothing = dict.fromkeys(("next_at", "next_in_s", "ended_at", "final_reason", "explanation", "replay_of"))
@@ -149,3 +151,8 @@ def test_no_attempt_no_hint() -> None:
     waiting = delivery(status=401)
     waiting.attempts = []
     assert hints(waiting, lambda: NOWHERE) == []
+
+
+@pytest.mark.parametrize("fault", ["wrong_signature", "missing_signature", "tampered_body"])
+def test_a_receiver_that_refuses_what_a_fault_signed_wrongly_is_told_nothing(fault: str) -> None:
+    assert hints(delivery(status=401, fault=fault), lambda: NOWHERE) == []

@@ -11,7 +11,14 @@ from swiftclaw_local.dispatcher.journal import LINES_PER_SECOND, Journal, Sent, 
 from swiftclaw_local.storage.states import State
 
 
-def attempt(number: int, *, state: State = State.SUCCEEDED, status: int = 200, reason: str | None = None) -> Sent:
+def attempt(
+    number: int,
+    *,
+    state: State = State.SUCCEEDED,
+    status: int = 200,
+    reason: str | None = None,
+    fault: str | None = None,
+) -> Sent:
     return Sent(
         at=datetime(2026, 11, 23, 14, 0, tzinfo=UTC),
         delivery_id=f"dlv_{number}",
@@ -29,6 +36,7 @@ def attempt(number: int, *, state: State = State.SUCCEEDED, status: int = 200, r
         outcome="succeeded" if state is State.SUCCEEDED else "retry",
         reason=reason,
         due_at=None,
+        fault=fault,
     )
 
 
@@ -120,3 +128,14 @@ def test_a_final_status_is_explained_in_words() -> None:
     rejected = attempt(1, state=State.DEAD, status=404, reason="rejected")
     assert reason_text(rejected) == "4xx is not in SwiftClaw's retry codes"
     assert reason_text(attempt(1, state=State.DEAD, status=500, reason="exhausted")) == "exhausted"
+
+
+def test_an_attempt_that_met_a_fault_always_has_its_line() -> None:
+    def busy(log: Any) -> None:
+        journal = Journal(log)
+        for number in range(LINES_PER_SECOND + 1):
+            journal.add(attempt(number))
+        journal.add(attempt(99, fault="not_json"))
+
+    lines = told(busy)
+    assert [line["fault"] for line in lines] == [None] * LINES_PER_SECOND + ["not_json"]

@@ -19,6 +19,7 @@ from swiftclaw_local.errors import (
     UnknownAgent,
     UnknownEvent,
     UnknownEventType,
+    UnknownFaultKind,
     UnknownWebhook,
     WaitTimeout,
 )
@@ -48,6 +49,7 @@ async def emit_event(
         created=None if body.created is None else datetime.fromtimestamp(body.created, UTC),
         webhook=body.webhook,
         allow_unknown_type=body.allow_unknown_type,
+        fault=body.fault,
     )
     if query.wait == "none":
         return Answer(202, _emitted(accepted, await _deliveries(platform, accepted)))
@@ -128,6 +130,7 @@ ROUTES: Final = (
             InvalidJson,
             InvalidDuration,
             UnknownEventType,
+            UnknownFaultKind,
             UnknownAgent,
             UnknownWebhook,
             EventIdTaken,
