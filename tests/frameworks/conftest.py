@@ -26,7 +26,7 @@ class Running:
         return self._receivers[name]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The page's samples by the names of `page.PROGRAMS`."""
     with ExitStack() as stack:
