@@ -7,6 +7,7 @@ never one of these. This module imports nothing of the project.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
@@ -374,3 +375,15 @@ class NoServer(SwiftclawError):
 def every_error() -> list[type[SwiftclawError]]:
     """Return every error class of this page, in the order of the page."""
     return [c for c in globals().values() if isinstance(c, type) and issubclass(c, SwiftclawError)]
+
+
+def error_of(status: int, document: Mapping[str, Any]) -> SwiftclawError:
+    """Return the error an answer stands for, of the same class the server raised; what lies beside it is in `extra`."""
+    told = document["error"]
+    kinds = {kind.code: kind for kind in every_error()}
+    by_status = {404: NotFound, 409: Conflict}.get(status, InvalidInput if status < 500 else SwiftclawError)
+    kind = kinds.get(str(told.get("code")), by_status)
+    extra = {name: value for name, value in document.items() if name != "error"}
+    return kind(
+        str(told.get("message") or ""), hint=told.get("hint") or None, field=told.get("field") or None, extra=extra
+    )

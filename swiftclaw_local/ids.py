@@ -72,6 +72,11 @@ class IdFactory:
             for prefix, sequence in self._sequences.items():
                 sequence.random = self._random_of(prefix)
 
+    def start_over(self, seed: int) -> None:
+        """Forget the ids made so far, for whoever forgot what they belonged to, and make the ids of this seed."""
+        self._seed = seed
+        self._sequences.clear()
+
     def new(self, prefix: str, now: datetime) -> str:
         """Return `prefix_` + 26 digits for the aware time `now`; greater than every id of this prefix made before."""
         sequence = self._sequences.get(prefix)

@@ -19,6 +19,8 @@ from tests.postgres_server import PostgresServer, running_server
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
 BOTH_LOOPS: Final = "test_sender"
 
+pytest_plugins = ["pytester"]  # runs pytest, for the tests of our plugin for it
+
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, NewLoop]:
     """Run the sender's tests on both event loops: sockets fail in different ways on each."""

@@ -37,6 +37,8 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "server": EVERYONE | {"events", "scheduler", "storage", "dispatcher", "certify", "platform"},
     "cli": frozenset({"", "errors", "settings", "durations"}),
     "__main__": frozenset({"cli"}),
+    "testing": frozenset({"", "errors", "settings", "durations"}),  # the server runs as a child process
+    "pytest_plugin": frozenset({"errors", "testing"}),
 }
 # the exceptions: two commands load what they run in their own process, inside a function or for the type checker alone
 LOADS_LAZILY: Final = {"cli/serve.py": "server", "cli/certify.py": "certify"}
@@ -55,12 +57,14 @@ THIRD_PARTIES: Final[dict[str, tuple[str, ...]]] = {
     "orjson": ("events/event.py",),
     "prometheus_client": ("server/",),
     "psycopg": ("storage/",),
+    "pytest": ("pytest_plugin.py",),  # the tests' own, never installed with us
     "pydantic": ("server/",),
     "pydantic_core": ("server/",),
     "sqlalchemy": ("storage/",),
     "sqlite3": ("storage/", "cli/doctor.py"),
     "sqlmodel": ("storage/",),
     "structlog": ("logs.py",),
+    "trio": ("testing/aswiftclaw.py",),  # the tests' own, as pytest
     "uvloop": ("server/serve.py",),
     "yarl": ("dispatcher/sender.py", "dispatcher/connections.py"),  # aiohttp's own type of a URL
 }
@@ -267,6 +271,23 @@ def test_every_dependency_has_its_place() -> None:
 def test_modules_are_loaded_by_name_only_among_the_commands() -> None:
     loading = {place(path) for path in MODULES if re.search(r"import_module|__import__|\bexec\(", path.read_text())}
     assert loading <= {"cli/registry.py"}
+
+
+def test_what_every_pytest_run_loads_imports_nothing_but_pytest() -> None:
+    """Our users' pytest loads this file at each start, whether a test uses it or not."""
+    tree = tree_of(PACKAGE / "pytest_plugin.py")
+    later = {found for node in not_run_at_import(tree) for found in imports(PACKAGE / "pytest_plugin.py", node)}
+    at_once = {
+        name.split(".")[0] for line, name in imports(PACKAGE / "pytest_plugin.py", tree) if (line, name) not in later
+    }
+    assert at_once == {"__future__", "collections", "os", "pytest", "typing"}
+
+
+def test_the_fixtures_need_only_the_standard_library() -> None:
+    own = [path for path in MODULES if part_of(path) == "testing"]
+    lazily = {("testing/aswiftclaw.py", "trio")}
+    used = {(place(path), name.split(".")[0]) for path in own for _, name in imports(path, tree_of(path))}
+    assert sorted(each for each in used - lazily if each[1] in THIRD_PARTIES) == []
 
 
 def test_every_module_says_what_it_owns() -> None:

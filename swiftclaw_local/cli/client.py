@@ -13,15 +13,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from swiftclaw_local.cli.address import Address
-from swiftclaw_local.errors import (
-    Conflict,
-    InvalidInput,
-    NoServer,
-    NotFound,
-    SwiftclawError,
-    WaitTimeout,
-    every_error,
-)
+from swiftclaw_local.errors import NoServer, WaitTimeout, error_of
 
 PATIENCE_S: Final = 30.0  # how long an answer may take when nobody said otherwise
 CONNECT_S: Final = 5.0
@@ -214,18 +206,6 @@ class Client:
             f"Something answers at {self.address.url}, but it is not SwiftClaw local.",
             hint="Start one on another port: swiftclaw serve --port 7421   then: --api-url http://127.0.0.1:7421",
         )
-
-
-def error_of(status: int, document: Mapping[str, Any]) -> SwiftclawError:
-    """Return the error an answer stands for, of the same class the server raised; what lies beside it is in `extra`."""
-    told = document["error"]
-    kinds = {kind.code: kind for kind in every_error()}
-    by_status = {404: NotFound, 409: Conflict}.get(status, InvalidInput if status < 500 else SwiftclawError)
-    kind = kinds.get(str(told.get("code")), by_status)
-    extra = {name: value for name, value in document.items() if name != "error"}
-    return kind(
-        str(told.get("message") or ""), hint=told.get("hint") or None, field=told.get("field") or None, extra=extra
-    )
 
 
 def in_path(part: str) -> str:

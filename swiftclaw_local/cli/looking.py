@@ -11,9 +11,10 @@ from time import sleep
 from typing import Any, Final
 
 from swiftclaw_local.cli.app import App
-from swiftclaw_local.cli.client import error_of, in_path
+from swiftclaw_local.cli.client import in_path
 from swiftclaw_local.cli.output import clean
 from swiftclaw_local.cli.view import View
+from swiftclaw_local.errors import error_of
 
 Json = dict[str, Any]
 

@@ -78,9 +78,12 @@ def _with_settings(of: Command) -> Command:
 @_with_settings
 @command("serve")
 @click.option("--serial", is_flag=True, help="One attempt at a time per webhook: --per-webhook 1.")
+@click.option(
+    "--until-eof", is_flag=True, help="Stop when the standard input ends: with the program that holds its other end."
+)
 @click.option("--config", metavar="FILE", type=Path, help=f"Settings file (default: ./{CONFIG} if there is one).")
 @pass_app
-def serve(app: App, serial: bool, config: Path | None, **given: Any) -> None:
+def serve(app: App, serial: bool, until_eof: bool, config: Path | None, **given: Any) -> None:
     """Run the server here until ^C.
 
     Every setting may also stand in the environment (SWIFTCLAW_PORT=7421) or in the settings file (port = 7421).
@@ -88,7 +91,7 @@ def serve(app: App, serial: bool, config: Path | None, **given: Any) -> None:
     settings = _settings(app, given, serial=serial, config=config)
     from swiftclaw_local.server.serve import run  # noqa: PLC0415 - the engine is loaded by this command alone
 
-    run(settings, started=_banner(app, settings))
+    run(settings, started=_banner(app, settings), until_eof=until_eof)
 
 
 def _settings(app: App, given: dict[str, Any], *, serial: bool, config: Path | None) -> Settings:

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -27,7 +27,7 @@ from swiftclaw_local.dispatcher.journal import Journal
 from swiftclaw_local.dispatcher.request import HeaderMode
 from swiftclaw_local.dispatcher.sender import Poster, Sender
 from swiftclaw_local.dispatcher.watch import Watch
-from swiftclaw_local.errors import InvalidSetting, StorageUnavailable
+from swiftclaw_local.errors import ClockNotManual, InvalidSetting, StorageUnavailable
 from swiftclaw_local.ids import IdFactory
 from swiftclaw_local.logs import Log
 from swiftclaw_local.platform.alerts import Alerts
@@ -210,14 +210,26 @@ class Platform:
         """Return None when events are taken and delivered, else why not."""
         return None if self._engine.alive else "The engine does not run."
 
-    async def reset(self, *, keep_webhooks: bool = False) -> None:
-        """Forget everything, attempts in flight too, and start over with the clock as the settings say."""
+    async def reset(self, *, keep_webhooks: bool = False, seed: int | None = None, at: datetime | None = None) -> None:
+        """Forget everything, attempts in flight too, and start over with the clock as the settings say.
+
+        With a `seed` the ids start over, too; `at` is where a manual clock starts. Raises: ClockNotManual.
+        """
+        rate = self.settings.clock_rate
+        rate = self.clock.rate if rate is None else rate
+        if at is not None and rate != 0:
+            raise ClockNotManual(
+                "Only a manual clock can start at another time.",
+                hint="Start the server with --clock manual.",
+                field="at",
+            )
         self._armed.clear()
         await self._engine.abandon()
         await self._store.reset(keep_webhooks=keep_webhooks)
         self.certifications.forget()
-        rate = self.settings.clock_rate
-        self.clock.start_over(rate=self.clock.rate if rate is None else rate)
+        if seed is not None:
+            self._database.ids.start_over(seed)
+        self.clock.start_over(rate=rate, at=at)
         await self.timeline.keep()
         await self._judge.judge()
 

@@ -167,11 +167,14 @@ class Clock:
         """Return what to keep of this clock, so that `restored` can go on from it."""
         return ClockSetting(rate=self._rate, at=self.now(), lead=max(self.lead() - self._set_back, timedelta()))
 
-    def start_over(self, *, rate: float) -> None:
-        """Begin anew from the wall clock's time, as a fresh engine does: the one way back, for a reset that forgets everything."""
-        at = self._wall()
+    def start_over(self, *, rate: float, at: datetime | None = None) -> None:
+        """Begin anew, as a fresh engine does: the one way back, for a reset that forgets everything.
+
+        It begins at the wall clock's time, or at another (aware UTC), which only a clock that stands still should.
+        """
+        start = self._wall() if at is None else at
         self._set_back = timedelta()
-        self._last = whole_second(at) if rate == 0 else at
+        self._last = whole_second(start) if rate == 0 else start
         self._set(rate=rate, at=self._last)
 
     def _set(self, *, rate: float, at: datetime) -> None:

@@ -23,6 +23,7 @@ from swiftclaw_local.server.written import (
     MaxSends,
     MetricName,
     SecretText,
+    Seed,
     Threshold,
     TimeText,
     UnixSeconds,
@@ -157,9 +158,11 @@ class ClockRun(Model):
 
 
 class ResetRequest(Model):
-    """Forget everything; `keep` may hold `webhooks`."""
+    """Forget everything; `keep` may hold `webhooks`. With a `seed`, ids start over; `at` is where a manual clock starts."""
 
     keep: list[Literal["webhooks"]] = Field(default=[])
+    seed: Seed | None = None
+    at: UnixSeconds | None = None
 
 
 class PruneRequest(Model):

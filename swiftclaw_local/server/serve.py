@@ -13,8 +13,9 @@ import logging
 import os
 import signal
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -51,15 +52,15 @@ class Started:
     clock: str
 
 
-def run(settings: Settings, *, started: Callable[[Started], None]) -> None:
-    """Serve until a signal comes; `started` is called once everything answers.
+def run(settings: Settings, *, started: Callable[[Started], None], until_eof: bool = False) -> None:
+    """Serve until a signal comes, or with `until_eof` the standard input ends; `started` is called once everything answers.
 
     Raises: SetupError of one kind or another, as PortInUse, DatabaseInUse; then nothing runs.
     """
     set_up_logs(style=settings.log_format, level=settings.log_level)
     check_address(settings)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(settings, started))
+        runner.run(_serve(settings, started, until_eof=until_eof))
 
 
 def check_address(settings: Settings) -> None:
@@ -73,8 +74,10 @@ def check_address(settings: Settings) -> None:
         )
 
 
-async def _serve(settings: Settings, started: Callable[[Started], None]) -> None:
+async def _serve(settings: Settings, started: Callable[[Started], None], *, until_eof: bool) -> None:
     stop = _stop_on_signals()
+    if until_eof:
+        _stop_at_eof(stop)
     async with AsyncExitStack() as stack:
         sockets = [] if settings.worker_only else _bound(settings, stack)
         platform = await stack.enter_async_context(_running(settings, sockets))
@@ -110,6 +113,21 @@ def _stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop, number)
     return asked
+
+
+def _stop_at_eof(asked: asyncio.Event) -> None:
+    """Set the event when the standard input ends: whoever started this process with a pipe has closed it, or is gone."""
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        with suppress(OSError):
+            while os.read(0, 4096):
+                pass
+        with suppress(RuntimeError):  # a signal was faster, and the loop is closed
+            loop.call_soon_threadsafe(asked.set)
+
+    # a thread, because an event loop cannot wait for a file or /dev/null
+    threading.Thread(target=read, daemon=True).start()
 
 
 @asynccontextmanager

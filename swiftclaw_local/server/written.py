@@ -30,6 +30,7 @@ def _whole(value: object) -> object:
 
 Threshold = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_whole)]
 MaxSends = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_whole)]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1), BeforeValidator(_whole)]
 UnixSeconds = Annotated[int, Field(ge=0, le=LAST_SECOND), BeforeValidator(_whole)]
 AgentName = Annotated[str, _told(pattern=AGENT_PATTERN, examples=["my-agent"])]
 EventTypeName = Annotated[str, _told(enum=list(EVENT_TYPE_NAMES))]

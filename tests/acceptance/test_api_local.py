@@ -180,3 +180,23 @@ async def test_a_defect_is_answered_without_its_traceback(api: Api, monkeypatch:
     status, answer = await api.get("/_local/status")
     assert (status, answer["error"]["code"]) == (500, "internal")
     assert "defect" not in json.dumps(answer)
+
+
+async def test_a_reset_with_a_seed_and_a_time_makes_the_same_ids_each_time(api: Api) -> None:
+    ids = []
+    for _ in range(2):
+        assert await api.post("/_local/reset", {"seed": 11, "at": 1_767_225_600}) == (204, None)
+        await api.webhook()
+        ids.append([(await api.emitted())["id"], (await api.get("/_local/clock"))[1]["now"]])
+    assert (ids[0], ids[0][1]) == (ids[1], 1_767_225_600)
+
+
+async def test_a_clock_that_runs_cannot_start_at_another_time(open_api: OpenApi) -> None:
+    api = await open_api(Settings(ephemeral=True))
+    await api.webhook()
+    assert await api.refused("POST", "/_local/reset", {"at": 1_767_225_600}) == (
+        409,
+        "clock_not_manual",
+        "Only a manual clock can start at another time.",
+    )
+    assert (await api.get("/_local/status"))[1]["webhooks"] == 1  # nothing was forgotten

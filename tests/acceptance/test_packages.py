@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -65,7 +66,33 @@ def test_the_wheel_made_from_the_sdist_is_the_same(wheel: Path, unpacked: Path, 
         "requirements-frameworks.lock",
         "scripts/run.py",
         "docs/quickstart.md",
+        "examples/ci.sh",
     ],
 )
 def test_the_sdist_holds_what_a_checkout_needs(unpacked: Path, name: str) -> None:
     assert (unpacked / name).is_file()
+
+
+def test_pytest_finds_the_plugin_of_an_installed_wheel_and_warns_of_nothing(wheel: Path, tmp_path: Path) -> None:
+    """As installed, pytest rewrites our modules, which it does not in a checkout."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")  # noqa: S202 - a wheel of our own
+    (tmp_path / "test_it.py").write_text(
+        "def test_it(swiftclaw, swiftclaw_receiver):\n"
+        "    import swiftclaw_local\n"
+        f"    assert swiftclaw_local.__file__.startswith({str(tmp_path)!r})\n"
+        "    swiftclaw.webhook(swiftclaw_receiver.url)\n"
+        "    swiftclaw.emit('agent.failed').assert_delivered(sends=1)\n"
+    )
+    alone = ("-p", "no:schemathesis", "-p", "no:asyncio", "-p", "no:hypothesispytest", "-p", "no:cacheprovider")
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "pytest", "-W", "error", *alone, "test_it.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "installed")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, "1 passed" in ran.stdout, "warning" in ran.stdout) == (0, True, False), (
+        ran.stdout + ran.stderr
+    )

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from swiftclaw_local.cli.address import Address, find_server
-from swiftclaw_local.cli.client import Client, error_of, in_path
-from swiftclaw_local.errors import InvalidUrl, NoServer, NotFound, UnknownAgent, WaitTimeout, every_error
+from swiftclaw_local.cli.client import Client, in_path
+from swiftclaw_local.errors import InvalidUrl, NoServer, NotFound, UnknownAgent, WaitTimeout, error_of, every_error
 from tests.unit.fake_api import Asked, FakeApi, running_api
 
 

@@ -235,3 +235,9 @@ def test_engine_time_never_goes_back(steps: list[tuple[str, float]]) -> None:
                 getattr(clock, name)()
         seen.append(clock.now())
     assert seen == sorted(seen)
+
+
+def test_a_manual_clock_that_starts_over_may_start_at_a_time_of_its_own(real: FakeTime) -> None:
+    clock = Clock(rate=0, real=real)
+    clock.start_over(rate=0, at=START - timedelta(days=365))
+    assert clock.now() == START - timedelta(days=365)

@@ -75,3 +75,10 @@ def test_a_derived_id_belongs_to_its_text() -> None:
     assert derived_id("req", "evt_mine") == derived_id("req", "evt_mine")
     assert derived_id("req", "evt_mine") != derived_id("req", "evt_other")
     assert len(derived_id("req", "evt_mine")) == 30
+
+
+def test_ids_start_over_with_a_seed_and_are_those_of_a_fresh_factory() -> None:
+    ids = IdFactory(1)
+    ids.new("evt", NOW + timedelta(hours=1))
+    ids.start_over(7)
+    assert [ids.new("evt", NOW), ids.new("dlv", NOW)] == [IdFactory(7).new("evt", NOW), IdFactory(7).new("dlv", NOW)]

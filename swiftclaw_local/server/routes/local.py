@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+from datetime import UTC, datetime
 from typing import Final
 
 from aiohttp import web
@@ -12,7 +13,14 @@ from aiohttp import web
 from swiftclaw_local import __version__
 from swiftclaw_local.dispatcher.explain import explain
 from swiftclaw_local.durations import parse_duration
-from swiftclaw_local.errors import InvalidDuration, InvalidInput, InvalidJson, StorageFull, StorageUnavailable
+from swiftclaw_local.errors import (
+    ClockNotManual,
+    InvalidDuration,
+    InvalidInput,
+    InvalidJson,
+    StorageFull,
+    StorageUnavailable,
+)
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.server.adapter import Answer, Route
 from swiftclaw_local.server.bodies import PruneRequest, ResetRequest, VerifyRequest
@@ -42,8 +50,9 @@ async def show_status(platform: Platform, request: web.Request) -> StatusOut:
 
 
 async def reset(platform: Platform, body: ResetRequest) -> Answer:
-    """Forget everything and start over; `keep` may hold `webhooks`."""
-    await platform.reset(keep_webhooks="webhooks" in body.keep)
+    """Forget everything and start over; `keep` may hold `webhooks`. The same `seed` and `at` give the same ids again."""
+    at = None if body.at is None else datetime.fromtimestamp(body.at, UTC)
+    await platform.reset(keep_webhooks="webhooks" in body.keep, seed=body.seed, at=at)
     return Answer(204)
 
 
@@ -70,7 +79,7 @@ ROUTES: Final = (
         reset,
         "admin",
         {204: None},
-        (InvalidInput, InvalidJson, StorageUnavailable, StorageFull),
+        (InvalidInput, InvalidJson, ClockNotManual, StorageUnavailable, StorageFull),
     ),
     Route(
         "POST",
