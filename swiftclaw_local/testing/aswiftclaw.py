@@ -69,6 +69,20 @@ class Aswiftclaw:
         __tracebackhide__ = True
         return await _in_thread(partial(self._swiftclaw.wait, delivery, state, timeout=timeout))
 
+    async def fault(
+        self,
+        kind: str,
+        *,
+        times: int | None = None,
+        webhook: str | None = None,
+        probability: float | None = None,
+        seed: int | None = None,
+        **params: str | int,
+    ) -> None:
+        """See `Swiftclaw.fault`."""
+        given: dict[str, Any] = {"times": times, "webhook": webhook, "probability": probability, "seed": seed, **params}
+        await _in_thread(partial(self._swiftclaw.fault, kind, **given))
+
     async def deliveries(
         self,
         type: str | None = None,

@@ -15,7 +15,7 @@ class Attempt:
     """One request to the receiver and what came of it.
 
     `number` counts from 1, `retry` is 0 for the first send; `status` is None without an answer, and then `error` says why
-    (`connect_refused`, `timeout`, …). `at` is the engine's time, aware UTC.
+    (`connect_refused`, `timeout`, …). `fault` is what was done to it on purpose. `at` is the engine's time, aware UTC.
     """
 
     number: int
@@ -27,6 +27,7 @@ class Attempt:
     duration_ms: int
     at: datetime
     outcome: str
+    fault: str | None
 
 
 class Delivery:
@@ -134,4 +135,5 @@ def _attempt(made: dict[str, Any]) -> Attempt:
         duration_ms=made["duration_ms"],
         at=datetime.fromtimestamp(made["started_at"], UTC),
         outcome=made["outcome"],
+        fault=made["fault"],
     )

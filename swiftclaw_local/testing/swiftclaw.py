@@ -156,6 +156,23 @@ class Swiftclaw:
             raise AssertionError("\n".join(told))
         return delivery
 
+    def fault(
+        self,
+        kind: str,
+        *,
+        times: int | None = None,
+        webhook: str | None = None,
+        probability: float | None = None,
+        seed: int | None = None,
+        **params: str | int,
+    ) -> None:
+        """Misbehave on purpose: at the next attempt, at so many `times`, or by chance; for one webhook's id or for all.
+
+        `params` are the kind's own, as `delay="30s"`. Raises: UnknownFaultKind, UnknownWebhook, InvalidInput.
+        """
+        wanted = {"kind": kind, "times": times, "webhook": webhook, "probability": probability, "seed": seed}
+        self._connection.post("/_local/faults", {**wanted, "params": params})
+
     def sign(self, body: bytes | str, secret: str | None = None) -> str:
         """Return the signature of a body, as in `X-SwiftClaw-Signature`: 64 lower-case hex digits."""
         raw = body.encode() if isinstance(body, str) else body

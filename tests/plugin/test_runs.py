@@ -110,6 +110,7 @@ def test_anyio_runs_async_tests_on_asyncio_and_on_trio(pytester: pytest.Pytester
             moved = await aswiftclaw.advance("1m")
             rest = await aswiftclaw.run_until_idle()
             assert (moved.sends, rest.sends, delivery.state) == (1, 1, "delivered")
+            await aswiftclaw.fault("wrong_signature")
             replayed = await aswiftclaw.wait(await aswiftclaw.replay(delivery))
             assert await aswiftclaw.deliveries("agent.failed") == [delivery, replayed]
             await aswiftclaw.assert_delivered("agent.failed", times=2)
@@ -118,6 +119,7 @@ def test_anyio_runs_async_tests_on_asyncio_and_on_trio(pytester: pytest.Pytester
             assert [one.state for one in await aswiftclaw.emit_all("agent.timeout")] == ["delivered"]
             assert aswiftclaw.sign(swiftclaw_receiver.requests[0].body) == swiftclaw_receiver.requests[0].signature
             assert delivery.event["data"]["backend"] == anyio_backend_name
+            assert replayed.attempts[0].fault == "wrong_signature"
     """)
     pytester.runpytest_inprocess(*WITHOUT_ASYNCIO, "-v", plugins=[lent]).stdout.fnmatch_lines_random(
         ["*test_the_whole_trip?asyncio?*PASSED*", "*test_the_whole_trip?trio?*PASSED*", "*2 passed*"]

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import ClientConnectionError, ClientSession
 from aioresponses import aioresponses
 
-from swiftclaw_local.errors import DeliveryPending, InvalidDuration, UnknownEventType
+from swiftclaw_local.errors import DeliveryPending, InvalidDuration, UnknownEventType, UnknownFaultKind
 from swiftclaw_local.testing import Receiver, Swiftclaw, Webhook
 
 
@@ -161,3 +161,41 @@ def test_what_the_server_refuses_raises_its_error_with_its_hint(swiftclaw: Swift
         swiftclaw.emit("agent.complete")
     assert "agent.completed" in refused.value.message
     assert refused.value.__notes__ == [refused.value.hint]
+
+
+def test_a_fault_meets_as_many_attempts_as_it_is_armed_for(
+    swiftclaw: Swiftclaw, swiftclaw_receiver: Receiver, hook: Webhook
+) -> None:
+    swiftclaw.fault("wrong_signature", times=1, webhook=hook.id)
+    forged, right = swiftclaw.emit("agent.failed"), swiftclaw.emit("agent.failed")
+    genuine = [one.signature == swiftclaw.sign(one.body) for one in swiftclaw_receiver.requests]
+    assert genuine == [False, True]
+    assert ([one.fault for one in forged.attempts], [one.fault for one in right.attempts]) == (
+        ["wrong_signature"],
+        [None],
+    )
+    assert "{}  (fault wrong_signature)" in forged.timeline()
+
+
+def test_a_fault_takes_the_parameters_of_its_kind(
+    swiftclaw: Swiftclaw, swiftclaw_receiver: Receiver, hook: Webhook
+) -> None:
+    swiftclaw.fault("delay", delay="45s")
+    delivery = swiftclaw.emit("agent.failed")
+    assert (delivery.state, swiftclaw_receiver.requests, hook.id) == ("retrying", [], "webhook-123")
+    assert swiftclaw.advance("45s").delivered == 1
+    with pytest.raises(UnknownFaultKind):
+        swiftclaw.fault("delya")
+
+
+def test_a_fault_of_the_test_before_is_forgotten(
+    swiftclaw: Swiftclaw, swiftclaw_receiver: Receiver, hook: Webhook
+) -> None:
+    swiftclaw.fault("wrong_signature", times=100)
+    swiftclaw.start_over()
+    swiftclaw.webhook(swiftclaw_receiver.url)
+    swiftclaw.emit("agent.failed")
+    assert (swiftclaw_receiver.requests[0].signature, hook.id) == (
+        swiftclaw.sign(swiftclaw_receiver.requests[0].body),
+        "webhook-123",
+    )
