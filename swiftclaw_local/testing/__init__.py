@@ -4,6 +4,7 @@ Nothing here loads the engine: it runs in a child process and is spoken to over 
 """
 
 from swiftclaw_local.testing.aswiftclaw import Aswiftclaw
+from swiftclaw_local.testing.certification import Certification, Check
 from swiftclaw_local.testing.connection import Connection
 from swiftclaw_local.testing.delivery import Attempt, Delivery
 from swiftclaw_local.testing.receiver import Received, Receiver
@@ -13,6 +14,8 @@ from swiftclaw_local.testing.swiftclaw import Moved, Swiftclaw, Webhook
 __all__ = [
     "Aswiftclaw",
     "Attempt",
+    "Certification",
+    "Check",
     "Connection",
     "Delivery",
     "Moved",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
+from swiftclaw_local.testing.certification import Certification
 from swiftclaw_local.testing.delivery import Delivery
 from swiftclaw_local.testing.swiftclaw import AGENT, EngineClock, Moved, Swiftclaw, Webhook
 
@@ -82,6 +83,12 @@ class Aswiftclaw:
         """See `Swiftclaw.fault`."""
         given: dict[str, Any] = {"times": times, "webhook": webhook, "probability": probability, "seed": seed, **params}
         await _in_thread(partial(self._swiftclaw.fault, kind, **given))
+
+    async def certify(
+        self, url: str, secret: str | None = None, *, effects: Callable[[], int] | None = None
+    ) -> Certification:
+        """See `Swiftclaw.certify`."""
+        return await _in_thread(partial(self._swiftclaw.certify, url, secret, effects=effects))
 
     async def deliveries(
         self,

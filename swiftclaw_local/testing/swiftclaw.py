@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from swiftclaw_local.durations import duration_text
 from swiftclaw_local.errors import WaitTimeout
+from swiftclaw_local.testing.certification import Certification, certification, counting
 from swiftclaw_local.testing.connection import Connection, in_path
 from swiftclaw_local.testing.delivery import Delivery, NoDelivery
 from swiftclaw_local.testing.timeline import timeline
@@ -172,6 +175,19 @@ class Swiftclaw:
         """
         wanted = {"kind": kind, "times": times, "webhook": webhook, "probability": probability, "seed": seed}
         self._connection.post("/_local/faults", {**wanted, "params": params})
+
+    def certify(
+        self, url: str, secret: str | None = None, *, effects: Callable[[], int] | None = None
+    ) -> Certification:
+        """Send about forty requests to a receiver, judge its answers by SwiftClaw's page, and return the report.
+
+        `effects` tells how many events the receiver has processed so far; without it, nobody sees whether one was done twice.
+        """
+        hook = self.webhook(url, secret=secret)
+        with counting(effects) if effects else nullcontext() as effects_url:
+            found = self._connection.post("/_local/certify", {"webhook": hook.id, "effects_url": effects_url})
+        self._connection.call("DELETE", f"/v1/agents/{in_path(hook.agent)}/webhooks/{hook.id}")
+        return certification(found)
 
     def sign(self, body: bytes | str, secret: str | None = None) -> str:
         """Return the signature of a body, as in `X-SwiftClaw-Signature`: 64 lower-case hex digits."""
