@@ -91,6 +91,7 @@ async def test_the_walk_knows_every_route(api: Api) -> None:
                 report_id="crt_1",
                 event_id="@last",
                 delivery_id="@last",
+                fault_id="fault-1",
             ),
         )
         for route in ROUTES
