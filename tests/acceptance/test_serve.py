@@ -89,7 +89,7 @@ def test_a_second_signal_ends_it_at_once_and_the_next_start_knows_what_was_cut_o
             assert server.stop(signal.SIGTERM) == 128 + signal.SIGTERM
             assert time.monotonic() - started < 2
         with serving(tmp_path) as again:
-            _, delivery = again.api("GET", f"/v1/deliveries/{delivery_id}?wait=first")
+            _, delivery = again.api("GET", f"/v1/deliveries/{delivery_id}")
     assert delivery["attempts"][0]["outcome"] == "interrupted"
     assert delivery["attempts"][0]["error"] == {
         "kind": "interrupted",
