@@ -110,7 +110,7 @@ class AnswerReader:
     @property
     def ended(self) -> bool:
         """Whether enough of it came: all, or more than is kept."""
-        return self.complete or self._received > self._most_bytes
+        return self.complete or self.overflowing
 
     @property
     def reusable(self) -> bool:

@@ -1,4 +1,7 @@
-"""The same table with aiohttp's parser in Python, as it is where no C part was built: here in short, in full by `make receivers`."""
+"""The same table where no C part of aiohttp was built: here in short, in full by `make receivers`.
+
+Answers are read by a reader of our own, which has no such part; this holds it to that.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-# those in which the parser has a say, and which take no time
+# those in which reading an answer has a say, and which take no time
 SHORT: Final = "neighbour and (13 or 17 or 20 or 21 or 22 or 24) or glued"
 
 
