@@ -16,6 +16,10 @@ What `swiftclaw fault add KIND` can do to the next attempts, and what a receiver
 - `lost_reply`, `hang_up_early` and `slow_upload` end as other attempts do: no 2xx in time is retried on the schedule.
 - `delay`, `reorder` and `burst` hold a delivery back on the engine's clock, `reorder` and `burst` for a minute at most if the others
   do not come. No retry is used up.
+- With `drop`, `refused` and `status` nothing is sent, and the receiver is not asked. `refused` and `status` make an outcome up, which is retried,
+  or not, as a real one would be.
+- A fault meets the next attempt, `--times` so many, those of a chance (`--probability`), or each one `--for` so long on the engine's clock.
+- Armed faults are kept in memory: they end with the server.
 """
 
 

@@ -38,6 +38,7 @@ def fault() -> None:
     "--times", type=click.IntRange(1, 1_000_000), help="For so many attempts (default: 1; by chance: no end)."
 )
 @click.option("--probability", type=float, metavar="P", help="By chance, for 0.2 of the attempts.")
+@click.option("--for", "lasts", metavar="TIME", help="For each attempt of so long, as 3m on the engine's clock.")
 @click.option("--delay", metavar="TIME", help="How long `delay` holds back, as 30s.")
 @click.option("--seed", type=click.IntRange(0), help="Repeat a series of chances (default: the server's --seed, or 0).")
 @pass_app
@@ -48,6 +49,7 @@ def add(
     webhook: str | None,
     times: int | None,
     probability: float | None,
+    lasts: str | None,
     delay: str | None,
     seed: int | None,
 ) -> None:
@@ -62,8 +64,9 @@ def add(
         "times": times,
         "probability": probability,
         "seed": seed,
+        "lasts": lasts,
     }
-    with said_as(webhook="--webhook", probability="--probability", seed="--seed", params="--delay"):
+    with said_as(webhook="--webhook", probability="--probability", seed="--seed", params="--delay", lasts="--for"):
         armed = app.client.post(_PATH, {name: value for name, value in body.items() if value is not None})
     if app.output.as_json:
         return app.output.json(armed)

@@ -68,6 +68,8 @@ def exchange(delivery: Json, attempt: Json, view: View) -> list[str]:
     request, response = attempt["request"], attempt["response"]
     name = send_name(attempt, delivery)
     lines = [f"send {attempt['n']}   {name}   {view.time(attempt['started_at'])}   {_answer(attempt)}"]
+    if nothing_sent(attempt):
+        return [*lines, f"(nothing was sent: fault {attempt['fault']})"]
     lines.append(f"> POST {attempt['url']}")
     lines += [f"> {name}: {value}" for name, value in request["headers"].items()]
     lines.append(
@@ -86,6 +88,11 @@ def send_name(attempt: Json, delivery: Json) -> str:
     if attempt["kind"] == "again":
         return "again"
     return f"retry {attempt['retry']}/{delivery['retries_max']}" if attempt["retry"] else "first send"
+
+
+def nothing_sent(attempt: Json) -> bool:
+    """Return whether nothing went out: a fault held it back, dropped it, or made up what came of it."""
+    return bool(attempt.get("fault")) and not attempt["request"]["headers"]
 
 
 def next_commands(delivery: Json) -> str:
@@ -150,6 +157,8 @@ def _said(attempt: Json, before: Json | None, view: View) -> str:
     response, error = attempt["response"], attempt["error"]
     if response is None:
         return str(error["message"] or cause_text(error["kind"])) if error else ""
+    if nothing_sent(attempt):
+        return "nothing was sent"
     if before and before["response"] and _same(before["response"], response):
         return "same response"
     body = " ".join(response["body"].split()) if response["body_base64"] is None else f"{response['body']} (not UTF-8)"

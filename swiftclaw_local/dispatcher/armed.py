@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
@@ -27,7 +27,7 @@ _COMES_AGAIN: Final = frozenset({"duplicate", "delay", "reorder", "burst"})
 
 @dataclass(slots=True)
 class Armed:
-    """One armed fault. `times` None is until it is cleared; of `reorder` and `burst` one time is a whole group."""
+    """One armed fault. `times` None is until it is cleared, or `until` (aware UTC); of `reorder` and `burst` one time is a group."""
 
     id: str
     fault: Fault
@@ -36,6 +36,7 @@ class Armed:
     times: int | None
     probability: float | None
     seed: int
+    until: datetime | None = None
     fired: int = 0
     held: list[str] = field(default_factory=list)
     caught: set[str] = field(default_factory=set)
@@ -54,6 +55,10 @@ class Armed:
     def may_meet(self) -> bool:
         """Whether it is to be asked about attempts: it can meet more, or knows deliveries that come again."""
         return self.left != 0 or bool(self.caught)
+
+    def over(self, now: datetime) -> bool:
+        """Return whether it meets no attempt that begins at `now` (aware UTC) or later."""
+        return self.left == 0 or (self.until is not None and now >= self.until)
 
     def fits(self, claim: Claim) -> bool:
         """Return whether it is meant for this delivery's webhook and event."""
@@ -85,13 +90,15 @@ class ArmedFaults:
         times: int | None = 1,
         probability: float | None = None,
         seed: int = 0,
+        until: datetime | None = None,
     ) -> Armed:
         """Have a fault wait for attempts. Raises: InvalidInput when too many do already."""
         if len(self._faults) >= MOST_ARMED:
             self._faults = {one.id: one for one in self._faults.values() if one.may_meet}
         if len(self._faults) >= MOST_ARMED:
             raise InvalidInput(f"{MOST_ARMED} faults are armed already.", hint="Clear them: swiftclaw fault clear")
-        armed = Armed(self._new_id(of_event=event_id is not None), fault, webhook_id, event_id, times, probability, seed)
+        new_id = self._new_id(of_event=event_id is not None)
+        armed = Armed(new_id, fault, webhook_id, event_id, times, probability, seed, until)
         self._faults[armed.id] = armed
         self._look()
         return armed
@@ -118,17 +125,17 @@ class ArmedFaults:
         del self._faults[fault_id]
         self._look()
 
-    def clear(self) -> int:
+    def clear(self, now: datetime) -> int:
         """Disarm all; return how many could still have met an attempt."""
-        live = sum(one.left != 0 for one in self._faults.values())
+        live = sum(not one.over(now) for one in self._faults.values())
         self._faults.clear()
         self._look()
         return live
 
     # --- meeting attempts ---------------------------------------------------------------------------------------
 
-    def take(self, claim: Claim) -> Hit | None:
-        """Return the fault that meets an attempt, None when none does."""
+    def take(self, claim: Claim, now: datetime) -> Hit | None:
+        """Return the fault that meets an attempt which begins at `now` (aware UTC), None when none does."""
         for one in self._faults.values():
             if claim.delivery_id in one.caught:
                 one.caught.discard(claim.delivery_id)
@@ -136,7 +143,7 @@ class ArmedFaults:
                     one.held.remove(claim.delivery_id)
                 self._look()
                 return None
-            if one.left != 0 and one.fits(claim) and self._happens(one):
+            if not one.over(now) and one.fits(claim) and self._happens(one):
                 hit = self._meet(one, claim)
                 self._look()
                 return hit

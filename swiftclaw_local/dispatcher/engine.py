@@ -297,7 +297,7 @@ class Engine:
             self.wake()
             return None
         started_at = self._clock.now()
-        hit = self._faults.take(claim) if self._faults.armed else None
+        hit = self._faults.take(claim, started_at) if self._faults.armed else None
         if hit is not None:
             return await self._attempt_under(hit, claim, started_at)
         request = build_request(claim, mode=self._settings.headers, now=started_at)

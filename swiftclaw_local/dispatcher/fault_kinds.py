@@ -97,6 +97,17 @@ KINDS: Final = (
     Kind("hang_up_early", "cut off by a hang-up in the middle of the body", "It does nothing with half an event."),
     Kind("drop", "never sent", "You notice that an event is missing."),
     Kind(
+        "refused",
+        "not sent, and taken for refused, as while it is restarted",
+        "It takes what comes late, all at once, when it is back.",
+    ),
+    Kind(
+        "status",
+        "not sent, and taken for answered with {code}",
+        "The same, behind a proxy that answers for it.",
+        Value("code", "count", "503", 400, 599),
+    ),
+    Kind(
         "secret_rotated_midway",
         "signed with a new secret, the first half of them still with the old one",
         "It takes both secrets while they change.",
@@ -113,6 +124,8 @@ _BY_NAME: Final = {kind.name: kind for kind in KINDS}
 WRONGLY_SIGNED: Final = frozenset(
     {"wrong_signature", "missing_signature", "other_secret", "tampered_body", "truncated_body", "secret_rotated_midway"}
 )
+# Nothing goes out, and the outcome is made up.
+NEVER_SENT: Final = frozenset({"drop", "refused", "status"})
 KIND_NAMES: Final = tuple(_BY_NAME)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from swiftclaw_local.dispatcher.fault_kinds import Fault
+from swiftclaw_local.dispatcher.fault_kinds import NEVER_SENT, Fault
 from swiftclaw_local.dispatcher.manners import HangUp, SlowUpload
 from swiftclaw_local.dispatcher.request import SIGNATURE_HEADER, HeaderMode, Request, build_request
 from swiftclaw_local.durations import parse_duration
@@ -46,7 +46,7 @@ class Hit:
     @property
     def never_sent(self) -> bool:
         """Whether nothing goes out."""
-        return self.hold is not None or self.fault.kind == "drop"
+        return self.hold is not None or self.fault.kind in NEVER_SENT
 
 
 # --- what goes out ------------------------------------------------------------------------------------------------
@@ -139,11 +139,17 @@ _CHANGED: Final[dict[str, Callable[[bytes, str], bytes]]] = {
 # --- what comes of it ---------------------------------------------------------------------------------------------
 
 
-def unsent(hit: Hit) -> Unanswered:
-    """Return the outcome of an attempt for which nothing went out."""
-    if hit.hold is None:
-        return Unanswered(Cause.DROPPED, f"Never sent ({hit.fault}).")
-    return Unanswered(Cause.HELD_BACK, f"Held back, nothing was sent ({hit.fault}).")
+def unsent(hit: Hit) -> Outcome:
+    """Return the outcome of an attempt for which nothing went out; the receiver was not asked."""
+    if hit.hold is not None:
+        return Unanswered(Cause.HELD_BACK, f"Held back, nothing was sent ({hit.fault}).")
+    match hit.fault.kind:
+        case "refused":
+            return Unanswered(Cause.CONNECT_REFUSED, "Taken for refused, nothing was sent (refused).")
+        case "status":
+            return Answered(int(hit.fault.value))
+        case _:
+            return Unanswered(Cause.DROPPED, f"Never sent ({hit.fault}).")
 
 
 def outcome_under(hit: Hit, outcome: Outcome, *, duration_ms: int) -> Outcome:

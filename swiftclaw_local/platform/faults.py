@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from swiftclaw_local.dispatcher.armed import Armed, ArmedFaults
 from swiftclaw_local.dispatcher.fault_kinds import Fault, kind_of, read_fault
-from swiftclaw_local.durations import duration_text
-from swiftclaw_local.errors import InvalidInput, UnknownWebhook
+from swiftclaw_local.durations import duration_text, parse_duration
+from swiftclaw_local.errors import InvalidDuration, InvalidInput, UnknownWebhook
+from swiftclaw_local.scheduler.clock import Clock
+from swiftclaw_local.scheduler.clock import text as time_text
 from swiftclaw_local.scheduler.policy import Schedule
 from swiftclaw_local.storage.reads import Reads
 
@@ -18,9 +21,10 @@ GATHERING: Final = frozenset({"reorder", "burst"})
 class Faults:
     """The faults that wait for attempts."""
 
-    def __init__(self, armed: ArmedFaults, reads: Reads, *, schedule: Schedule, seed: int) -> None:
+    def __init__(self, armed: ArmedFaults, reads: Reads, *, clock: Clock, schedule: Schedule, seed: int) -> None:
         self._armed = armed
         self._reads = reads
+        self._clock = clock
         self._schedule = schedule
         self._seed = seed
 
@@ -33,8 +37,11 @@ class Faults:
         times: int | None = None,
         probability: float | None = None,
         seed: int | None = None,
+        lasts: str | None = None,
     ) -> Armed:
         """Have a fault wait for the attempts of a webhook, or of all: the next one, `times` of them, or each by chance.
+
+        With `lasts`, as `3m` of the engine's clock, it meets each attempt until then.
 
         Raises: UnknownFaultKind, UnknownWebhook, InvalidInput.
         """
@@ -48,10 +55,17 @@ class Faults:
         return self._armed.arm(
             fault,
             webhook_id=webhook,
-            times=1 if times is None and probability is None else times,
+            times=1 if times is None and probability is None and lasts is None else times,
             probability=probability,
             seed=self._seed if seed is None else seed,
+            until=None if lasts is None else self._until(lasts),
         )
+
+    def _until(self, lasts: str) -> datetime:
+        duration = parse_duration(lasts, field="lasts")
+        if not duration:
+            raise InvalidDuration(f'"{lasts}" leaves no time.', hint="Write 3m.", field="lasts")
+        return self._clock.now() + duration
 
     def read_for_event(self, text: str) -> Fault:
         """Return the fault of one event's deliveries. Raises: UnknownFaultKind, InvalidInput."""
@@ -83,7 +97,11 @@ class Faults:
 
     def clear(self) -> int:
         """Disarm all; return how many could still have met an attempt."""
-        return self._armed.clear()
+        return self._armed.clear(self._clock.now())
+
+    def left(self, armed: Armed) -> int | None:
+        """Return how many attempts a fault will meet yet; None without an end."""
+        return 0 if armed.over(self._clock.now()) else armed.left
 
     def text(self, armed: Armed) -> str:
         """Return what a fault will do, as `next delivery to webhook-123 is sent twice`."""
@@ -103,9 +121,11 @@ class Faults:
 def _which(armed: Armed, noun: str, who: str) -> str:
     """Return `the next reply from webhook-123 is`, `the next 3 deliveries to any webhook are`."""
     many = "replies" if noun == "reply" else "deliveries"
-    if armed.probability is not None:
+    if armed.probability is not None or armed.until is not None:
+        until = "" if armed.until is None else f", until {time_text(armed.until)}"
+        chance = "" if armed.probability is None else f", with a chance of {armed.probability:g} (seed {armed.seed})"
         most = "" if armed.times is None else f", {armed.times} at most"
-        return f"each {noun} {who}, with a chance of {armed.probability:g} (seed {armed.seed}){most}, is"
+        return f"each {noun} {who}{until}{chance}{most}, is"
     count = (armed.times or 1) * (int(armed.fault.value) if armed.fault.kind in GATHERING else 1)
     if count > 1:
         return f"the next {count} {many} {who} are"

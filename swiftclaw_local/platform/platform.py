@@ -132,7 +132,7 @@ class Platform:
             default_secret=settings.secret,
             log=log,
         )
-        self.faults = Faults(self._armed, reads, schedule=settings.retry_schedule, seed=settings.seed or 0)
+        self.faults = Faults(self._armed, reads, clock=clock, schedule=settings.retry_schedule, seed=settings.seed or 0)
         self.events = Events(
             store,
             reads,
@@ -223,7 +223,7 @@ class Platform:
                 hint="Start the server with --clock manual.",
                 field="at",
             )
-        self._armed.clear()
+        self._armed.clear(self.clock.now())
         await self._engine.abandon()
         await self._store.reset(keep_webhooks=keep_webhooks)
         self.certifications.forget()

@@ -121,7 +121,10 @@ class AlertCreate(Model):
 
 
 class FaultCreate(Model):
-    """Arm a fault: for the next attempt, for so many `times`, or by chance. Without `webhook`, for all of them."""
+    """Arm a fault: for the next attempt, for so many `times`, by chance, or for as long as it `lasts`, as `3m`.
+
+    Without `webhook`, for all of them.
+    """
 
     kind: FaultText
     params: dict[str, str | int] = Field(default={})
@@ -129,6 +132,7 @@ class FaultCreate(Model):
     times: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     probability: Annotated[float, Field(gt=0, le=1)] | None = None
     seed: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    lasts: DurationText | None = None
 
 
 class ClockSet(Model):

@@ -44,6 +44,8 @@ def hints(delivery: DeliveryOut, look: Callable[[], Surroundings]) -> list[HintO
     if not delivery.attempts:
         return []
     case = Case(delivery, delivery.attempts[-1], look)
+    if case.attempt.fault is not None and not case.attempt.request.headers:
+        return []  # nothing went out: what came of it was made up
     return [hint for rule in _RULES if (hint := rule(case)) is not None]
 
 

@@ -235,6 +235,7 @@ class FaultOut(Model):
     times: int | None
     probability: float | None
     seed: int
+    until: Seconds | None
     fired: int
     left: int | None
     text: str = Field(description="What it does, for people.")

@@ -212,7 +212,7 @@ def attempts_out(attempts: Iterable[Attempt], event: StoredEvent) -> list[Attemp
 def _sent_under(attempt: Attempt, event: StoredEvent) -> bytes:
     """Return the bytes of an attempt that met a fault: they are not kept, and always come out the same."""
     if not attempt.request_head:
-        return b""  # held back, or dropped
+        return b""  # nothing went out
     return body_sent(read_fault(attempt.fault or ""), event.body)
 
 
@@ -344,8 +344,8 @@ def send_out(sent: Sent, *, before: datetime) -> SendOut:
     )
 
 
-def fault_out(armed: Armed, *, text: str) -> FaultOut:
-    """Return an armed fault; `text` says what it does."""
+def fault_out(armed: Armed, *, left: int | None, text: str) -> FaultOut:
+    """Return an armed fault; `left` is how many attempts it will meet yet, `text` says what it does."""
     value = kind_of(armed.fault).value
     return FaultOut(
         id=armed.id,
@@ -356,7 +356,8 @@ def fault_out(armed: Armed, *, text: str) -> FaultOut:
         probability=armed.probability,
         seed=armed.seed,
         fired=armed.fired,
-        left=armed.left,
+        until=None if armed.until is None else seconds(armed.until),
+        left=left,
         text=text,
     )
 

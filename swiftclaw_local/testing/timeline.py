@@ -49,6 +49,8 @@ def _made(attempt: Json, delivery: Json) -> tuple[str, str, str, str, str]:
     response, error = attempt["response"], attempt["error"]
     status = "-" if response is None else str(response["status"])
     said = error["message"] if response is None and error else _body(response)
+    if response is not None and attempt["fault"] and not attempt["request"]["headers"]:
+        said = "nothing was sent"
     note = f"fault {attempt['fault']}" if attempt["fault"] else _NOT_COUNTED.get(attempt["outcome"])
     said = f"{said}  ({note})" if note else said
     return at, _name(attempt, delivery), status, f"{attempt['duration_ms']} ms", said

@@ -355,3 +355,32 @@ async def test_who_waits_for_the_first_attempt_waits_for_both_of_a_duplicate(sta
     accepted = await stage.platform.events.emit("my-agent", type="agent.completed")
     await stage.platform.deliveries.wait_attempted(list(accepted.delivery_ids), timeout_s=5)
     assert (await stage.delivery(accepted.delivery_ids[0])).state is State.SUCCEEDED
+
+
+# --- nothing sent, and an outcome made up -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("refused", ("retry", None, "connect_refused", "refused")),
+        ("status", ("retry", 503, None, "status:503")),
+        ("status:429", ("dead", 429, None, "status:429")),
+    ],
+)
+async def test_an_outcome_is_made_up_and_the_receiver_not_asked(
+    stage: Stage, kind: str, told: tuple[str, int | None, str | None, str]
+) -> None:
+    await stage.add(kind)
+    (name,) = await stage.emit()
+    (row,) = await stage.rows(name)
+    assert (stage.sent(), await stage.told(name)) == ([], [told])
+    assert (row.request_head, row.signature, row.response_body or b"") == (b"", "", b"")
+
+
+async def test_what_was_taken_for_refused_is_retried_on_the_schedule_and_uses_up_a_retry(stage: Stage) -> None:
+    await stage.add("refused")
+    (name,) = await stage.emit()
+    await stage.platform.timeline.advance(timedelta(minutes=1))
+    assert [row.retry for row in await stage.rows(name)] == [0, 1]
+    assert (await stage.delivery(name)).state is State.SUCCEEDED

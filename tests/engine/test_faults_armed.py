@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from swiftclaw_local.dispatcher.armed import ArmedFaults
 from swiftclaw_local.dispatcher.fault_kinds import KIND_NAMES, Fault
 from swiftclaw_local.dispatcher.faults import NOT_JSON
-from swiftclaw_local.errors import InvalidInput, UnknownFaultKind, UnknownWebhook
+from swiftclaw_local.errors import InvalidDuration, InvalidInput, UnknownFaultKind, UnknownWebhook
 from tests.engine.stage import Stage
 
 
@@ -87,3 +89,28 @@ async def test_every_kind_can_be_armed_by_its_name_alone(stage: Stage) -> None:
     for kind in KIND_NAMES:
         await stage.add(kind)
     assert [one.fault.kind for one in stage.platform.faults.every()] == list(KIND_NAMES)
+
+
+async def test_a_fault_that_lasts_meets_each_attempt_until_its_time_on_the_clock(stage: Stage) -> None:
+    await stage.add("refused", lasts="3m")
+    (early, *_) = await stage.emit(2)
+    await stage.platform.timeline.advance(timedelta(minutes=2, seconds=59))
+    (late,) = await stage.emit()
+    await stage.platform.timeline.advance(timedelta(seconds=1))
+    (after,) = await stage.emit()
+    faults = [[fault for *_, fault in await stage.told(name)] for name in (early, late, after)]
+    assert faults == [["refused", "refused"], ["refused"], [None]]
+
+
+async def test_a_fault_whose_time_is_over_meets_none_any_more(stage: Stage) -> None:
+    await stage.add("refused", lasts="3m", webhook="webhook-123")
+    (one,) = stage.platform.faults.every()
+    assert stage.platform.faults.left(one) is None
+    assert stage.platform.faults.text(one).startswith("each delivery to webhook-123, until ")
+    await stage.platform.timeline.advance(timedelta(minutes=3))
+    assert (stage.platform.faults.left(one), stage.platform.faults.clear()) == (0, 0)
+
+
+async def test_no_time_at_all_is_refused(stage: Stage) -> None:
+    with pytest.raises(InvalidDuration, match="leaves no time"):
+        await stage.add("refused", lasts="0s")

@@ -140,3 +140,11 @@ def test_the_bytes_of_an_answer_are_those_recorded() -> None:
 def test_a_send_that_met_a_fault_says_which(outcome: str, told: str) -> None:
     delivery = RETRYING | {"attempts": [RETRYING["attempts"][0] | {"outcome": outcome, "fault": "duplicate"}]}
     assert timeline(delivery, VIEW)[1].endswith(f"   {told}")
+
+
+def test_an_outcome_that_a_fault_made_up_is_no_answer() -> None:
+    made_up = attempt(response=response(status=503, body="")) | {"fault": "status:503"}
+    made_up["request"] = made_up["request"] | {"headers": {}}
+    made = with_attempts(made_up)
+    assert timeline(made, VIEW)[1].endswith("503   31 ms   nothing was sent   fault status:503")
+    assert exchange(made, made_up, VIEW)[1:] == ["(nothing was sent: fault status:503)"]

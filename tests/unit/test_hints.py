@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from swiftclaw_local.server.hints import hints
@@ -28,6 +30,7 @@ def delivery(
     url: str = URL,
     state: DeliveryState = "failed",
     fault: str | None = None,
+    sent: bool = True,
 ) -> DeliveryOut:
     attempt = AttemptOut(
         id="att_1",
@@ -39,7 +42,7 @@ def delivery(
         ended_at=0,
         duration_ms=1,
         url=url,
-        request=RequestOut(headers={}, bytes=2, sha256=""),
+        request=RequestOut(headers={"Host": "localhost"} if sent else {}, bytes=2, sha256=""),
         response=None
         if status is None
         else ResponseOut(status=status, headers=headers or [], body=body, size=len(body), truncated=None),
@@ -156,3 +159,11 @@ def test_no_attempt_no_hint() -> None:
 @pytest.mark.parametrize("fault", ["wrong_signature", "missing_signature", "tampered_body"])
 def test_a_receiver_that_refuses_what_a_fault_signed_wrongly_is_told_nothing(fault: str) -> None:
     assert hints(delivery(status=401, fault=fault), lambda: NOWHERE) == []
+
+
+@pytest.mark.parametrize(
+    "made_up", [{"error": "connect_refused", "fault": "refused"}, {"status": 415, "fault": "status:415"}]
+)
+def test_nothing_is_told_of_an_outcome_that_a_fault_made_up(made_up: dict[str, Any]) -> None:
+    assert hints(delivery(**made_up, sent=False), lambda: NOWHERE) == []
+    assert hints(delivery(**made_up), lambda: NOWHERE) != []

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from swiftclaw_local.dispatcher.armed import Armed
-from swiftclaw_local.errors import InvalidInput, InvalidJson, UnknownFault, UnknownFaultKind, UnknownWebhook
+from swiftclaw_local.errors import (
+    InvalidDuration,
+    InvalidInput,
+    InvalidJson,
+    UnknownFault,
+    UnknownFaultKind,
+    UnknownWebhook,
+)
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.server.adapter import Answer, Route
 from swiftclaw_local.server.bodies import FaultCreate
@@ -22,6 +29,7 @@ async def arm_fault(platform: Platform, body: FaultCreate) -> FaultOut:
         times=body.times,
         probability=body.probability,
         seed=body.seed,
+        lasts=body.lasts,
     )
     return _shown(platform, armed)
 
@@ -49,7 +57,7 @@ async def clear_faults(platform: Platform) -> FaultsCleared:
 
 
 def _shown(platform: Platform, armed: Armed) -> FaultOut:
-    return fault_out(armed, text=platform.faults.text(armed))
+    return fault_out(armed, left=platform.faults.left(armed), text=platform.faults.text(armed))
 
 
 ROUTES: Final = (
@@ -59,7 +67,7 @@ ROUTES: Final = (
         arm_fault,
         "admin",
         {201: FaultOut},
-        (InvalidInput, InvalidJson, UnknownFaultKind, UnknownWebhook),
+        (InvalidInput, InvalidJson, InvalidDuration, UnknownFaultKind, UnknownWebhook),
     ),
     Route("GET", "/_local/faults", list_faults, "read", {200: ListOut[FaultOut]}),
     Route("DELETE", "/_local/faults", clear_faults, "admin", {200: FaultsCleared}),
