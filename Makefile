@@ -3,6 +3,8 @@ PYTHON ?= python3
 PY := .venv/bin/python
 CODE := swiftclaw_local tests scripts
 ARGS ?=
+# Each of these processes starts a PostgreSQL of its own; beyond four they save no time.
+PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 SEEDS ?= 1-300
 DB = sqlite
 
@@ -15,8 +17,8 @@ help: ## Show these targets
 run: setup ## Start the server and a sample receiver, deliver one signed event to it, and go on serving until ^C
 	@exec $(PY) -m scripts.run $(ARGS)
 
-test: setup ## Run the tests (ARGS="-k signing" chooses; node is needed for the page's Node sample)
-	@$(PY) -m pytest $(ARGS)
+test: setup ## Run the tests, on all processors (ARGS="-k signing" chooses, ARGS=-n0 takes one; node is needed for the page's Node sample)
+	@$(PY) -m pytest $(PARALLEL) $(ARGS)
 
 check: format-check lint types test ## Run all that must pass: format, lint, types, tests
 

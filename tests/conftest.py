@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -20,6 +21,12 @@ NewLoop = Callable[[], asyncio.AbstractEventLoop]
 BOTH_LOOPS: Final = "test_sender"
 
 pytest_plugins = ["pytester"]  # runs pytest, for the tests of our plugin for it
+
+
+def pytest_configure() -> None:
+    """Let ^C end what the tests start also when they run in the background of a script, where it is ignored by all."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, NewLoop]:

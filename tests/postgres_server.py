@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -25,6 +26,7 @@ import psycopg
 NOBODY: Final = 65534
 _SYSTEM: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
 _READY_S: Final = 20.0
+_PORTS: Final = (20_000, 32_000)  # below those that systems give out by themselves
 _OPTIONS: Final = (
     *("-c", "listen_addresses=127.0.0.1"),
     *("-c", "unix_socket_directories="),
@@ -70,7 +72,8 @@ class PostgresServer:
         self._user = NOBODY if os.geteuid() == 0 else None
         self.folder = folder
         self._own(folder)
-        self._binaries = binaries if self._reaches(binaries) else self._copied(binaries)
+        found = binaries.resolve()
+        self._binaries = found if self._reaches(found) else self._copied(found)
         self._wrap = wrap
         self._data = folder / "data"
         self._log = folder / "log"
@@ -175,7 +178,9 @@ def _memory() -> Path | None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody has, and that the system gives to nobody while the server is down for a moment."""
+    while True:
+        port = random.randrange(*_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
