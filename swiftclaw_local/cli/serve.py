@@ -5,6 +5,7 @@ Only its function loads the server; the options are the settings themselves, so 
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import Field, fields
 from ipaddress import ip_address
@@ -89,6 +90,7 @@ def serve(app: App, serial: bool, until_eof: bool, config: Path | None, **given:
     Every setting may also stand in the environment (SWIFTCLAW_PORT=7421) or in the settings file (port = 7421).
     """
     settings = _settings(app, given, serial=serial, config=config)
+    gc.disable()  # until the server runs: it throws nothing away while it loads, and looking for that took a sixth of its start
     from swiftclaw_local.server.serve import run  # noqa: PLC0415 - the engine is loaded by this command alone
 
     run(settings, started=_banner(app, settings), until_eof=until_eof)

@@ -91,6 +91,7 @@ async def _serve(settings: Settings, started: Callable[[Started], None], *, unti
         # tenth of each delivery.
         gc.collect()
         gc.freeze()
+        gc.enable()  # the command turned it off
         await stop.wait()
 
 
