@@ -164,9 +164,7 @@ class Platform:
         database = _database(settings)
         try:
             await database.store.open()
-            kept = await database.reads.kept_clock()
-            setting = None if kept is None else ClockSetting(rate=kept.rate, at=kept.at, lead=kept.lead)
-            clock = restored(setting, rate=settings.clock_rate)
+            clock = restored(await _clock_before(database.reads), rate=settings.clock_rate)
             check_clock_of_worker(settings, rate=clock.rate)
             await database.store.hold_clock(virtual=clock.rate != 1)
             if settings.seed is not None:
@@ -298,6 +296,19 @@ class Platform:
             slots=lambda: settings.slots(manual=self.clock.mode == "manual"),
             seed=settings.seed,
         )
+
+
+async def _clock_before(reads: Reads) -> ClockSetting | None:
+    """Return how the clock stood in the run before this one, and not before what that one wrote down last.
+
+    A process may die while the wall clock is set forward, or before it noticed that it was set back: then nothing else tells
+    where its clock was, and what it had due soon would wait for hours.
+    """
+    kept = await reads.kept_clock()
+    if kept is None:
+        return None
+    newest = await reads.newest_time()
+    return ClockSetting(rate=kept.rate, at=max(kept.at, newest or kept.at), lead=kept.lead)
 
 
 def _same(sender: Poster) -> Poster:

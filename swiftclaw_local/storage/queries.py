@@ -318,6 +318,12 @@ class SqlReads:
         row = await self._one(select(_clock))
         return None if row is None else KeptClock(row.rate, row.at, timedelta(seconds=row.lead_s))
 
+    async def newest_time(self) -> datetime | None:
+        """See `Reads.newest_time`."""
+        accepted = await self._one(select(_event.c.accepted_at).order_by(_event.c.seq.desc()).limit(1))
+        ended = await self._one(select(_attempt.c.ended_at).order_by(_attempt.c.seq.desc()).limit(1))
+        return max((row[0] for row in (accepted, ended) if row is not None), default=None)
+
     async def stuck(self, *, now: datetime) -> int:
         """See `Reads.stuck`."""
         # by webhook and by this one condition on the state, so that the index of due deliveries serves

@@ -106,5 +106,8 @@ class Reads(Protocol):
     async def kept_clock(self) -> KeptClock | None:
         """Return how the clock stood when it was last kept."""
 
+    async def newest_time(self) -> datetime | None:
+        """Return the later of when the newest event was accepted and when the newest attempt ended; None without either."""
+
     async def stuck(self, *, now: datetime) -> int:
         """Return how many deliveries break the promise I9: due for 60 s, of an enabled webhook, and still pending; 0 in health."""

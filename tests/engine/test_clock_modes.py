@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -106,6 +109,31 @@ async def test_while_the_wall_clock_is_behind_a_start_after_a_crash_is_told_wher
     kept = await platform.reads.kept_clock()
     assert kept is not None
     assert (kept.at >= now, kept.lead) == (True, timedelta())
+
+
+async def test_a_start_is_never_before_what_was_written_down_by_a_clock_that_was_ahead_and_died(
+    open_platform: OpenPlatform, receiver: ScriptedReceiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = Settings(db=tmp_path / "one" / "swiftclaw.db", clock="real")
+    platform = await open_platform(settings)
+    await platform.webhooks.create("my-agent", url=URL)
+    receiver.respond(500)
+    monkeypatch.setattr(platform.clock, "_real", Ahead())
+    await platform._beat()
+    accepted = await platform.events.emit("my-agent", type="agent.failed")
+    await platform.deliveries.wait_attempted(list(accepted.delivery_ids), timeout_s=5)
+    shutil.copytree(settings.data_folder, tmp_path / "two")  # as a process that was killed leaves it
+    again = await open_platform(replace(settings, db=tmp_path / "two" / "swiftclaw.db"))
+    waits = (await again.reads.delivery(accepted.delivery_ids[0])).due_at - again.clock.now()
+    assert timedelta(seconds=50) < waits <= timedelta(minutes=1)
+
+
+class Ahead(SystemTime):
+    """The system's clocks, the wall clock six hours ahead."""
+
+    @staticmethod
+    def wall() -> float:
+        return SystemTime.wall() + 6 * 3600
 
 
 class SetBack(SystemTime):

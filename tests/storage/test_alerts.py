@@ -118,6 +118,17 @@ async def test_the_clock_is_kept_as_it_stood_last(store: Store, reads: Reads) ->
     assert await reads.kept_clock() == last
 
 
+async def test_the_newest_time_is_that_of_the_last_event_or_attempt(store: Store, reads: Reads) -> None:
+    assert await reads.newest_time() is None
+    await store.add_webhook(webhook(), secret="s")
+    claim = await leased(store)
+    assert await reads.newest_time() == NOW
+    await store.record(dead(claim, at=later(seconds=9)))
+    assert await reads.newest_time() == later(seconds=9)
+    await store.add_event(event(2), now=later(hours=1))
+    assert await reads.newest_time() == later(hours=1)
+
+
 async def fill(store: Store) -> None:
     """Put something into every table."""
     await store.add_webhook(webhook(), secret="s")
