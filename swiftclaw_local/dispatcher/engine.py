@@ -290,7 +290,10 @@ class Engine:
     # --- one attempt --------------------------------------------------------------------------------------------
 
     async def _attempt(self, claim: Claim) -> Mark | None:
-        """Send and decide; return what is to be recorded, None when it was too late to send."""
+        """Send and decide; return what is to be recorded, None when it was too late to send, or another's by then."""
+        if claim.interruptions and not await self._insist(lambda: self._store.begin_again(claim)):
+            self._watch.tell(claim.delivery_id)
+            return None
         if is_late(claim, monotonic()):
             await self._insist(lambda: self._store.give_back([claim], now=self._clock.now()))
             self._watch.tell(claim.delivery_id)

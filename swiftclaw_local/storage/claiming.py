@@ -59,15 +59,22 @@ def give_back(
 ) -> None:
     """See `Store.give_back`."""
     live = subscribers.live(connection)
-    kept = [(claim.delivery_id, claim.lease_token) for claim in claims if claim.webhook_id in live]
+    kept = [(c.interruptions, c.delivery_id, c.lease_token) for c in claims if c.webhook_id in live]
     gone = [(to_text(now), claim.delivery_id, claim.lease_token) for claim in claims if claim.webhook_id not in live]
     connection.executemany(sql.GIVE_BACK, kept)
     connection.executemany(sql.GIVE_BACK_CANCELED, gone)
 
 
+def begin_again(connection: sqlite3.Connection, *, claim: Claim) -> bool:
+    """See `Store.begin_again`."""
+    values = (claim.interruptions + 1, claim.delivery_id, claim.lease_token)
+    return connection.execute(sql.BEGIN_AGAIN, values).rowcount == 1
+
+
 def _claim(row: tuple[Any, ...], webhook: Subscriber, *, secret: str) -> Claim:
     """Return the claim of a row of DUE_OF_WEBHOOK."""
-    due_at, delivery_id, token, webhook_id, agent, event_id, event_type, body, trigger, scheduled, attempts, used = row
+    due_at, delivery_id, token, webhook_id, agent, event_id, event_type, body, *rest = row
+    trigger, scheduled, attempts, retries_used, interruptions = rest
     return Claim(
         delivery_id=delivery_id,
         lease_token=token + 1,
@@ -81,6 +88,7 @@ def _claim(row: tuple[Any, ...], webhook: Subscriber, *, secret: str) -> Claim:
         trigger=trigger,
         scheduled=bool(scheduled),
         attempt_number=attempts + 1,
-        retries_used=used,
+        retries_used=retries_used,
         due_at=from_text(due_at),
+        interruptions=interruptions,
     )

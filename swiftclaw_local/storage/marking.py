@@ -161,9 +161,10 @@ class Marking:
         found = connection.execute(sql.STANDING, (delivery_id,)).fetchone()
         started_at, now_text = min(sql.from_text(claimed_at), now), to_text(now)
         made = AttemptMade(delivery_id, token, started_at, now, 0, url, b"", "", error_class="interrupted")
-        too_often = interruptions + 1 >= MOST_INTERRUPTIONS
+        counted = max(interruptions, 1)  # beyond the first, they are counted when an attempt begins: see `Store.begin_again`
+        too_often = counted >= MOST_INTERRUPTIONS
         end = (State.DEAD, now_text, "interrupted_repeatedly") if too_often else (State.PENDING, None, None)
-        connection.execute(sql.INTERRUPT, (*end, now_text, delivery_id, token))
+        connection.execute(sql.INTERRUPT, (*end, counted, now_text, delivery_id, token))
         attempt_id = self._ids.new("att", now)
         connection.execute(
             sql.INSERT_ATTEMPT, _attempt_row(attempt_id, made, "interrupted", _Standing(*found[1:]), now_text)

@@ -253,6 +253,10 @@ class PostgresStore:
         """See `Store.give_back`."""
         await self._run(partial(self._running.marking.give_back, claims=claims, now=now))
 
+    async def begin_again(self, claim: Claim) -> bool:
+        """See `Store.begin_again`."""
+        return await self._run(partial(self._running.marking.begin_again, claim=claim))
+
     def record(self, mark: Mark) -> asyncio.Future[Recorded]:
         """See `Store.record`."""
         running = self._running

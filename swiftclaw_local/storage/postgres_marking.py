@@ -59,7 +59,7 @@ class PostgresMarking:
 
     def _claim(self, row: tuple[Any, ...], begin_by: float) -> Claim:
         delivery_id, token, webhook_id, agent, url, sealed, event_id, event_type, body, *rest = row
-        trigger, scheduled, number, retries_used, due_at = rest
+        trigger, scheduled, number, retries_used, due_at, interruptions = rest
         return Claim(
             delivery_id=delivery_id,
             lease_token=token,
@@ -76,6 +76,7 @@ class PostgresMarking:
             retries_used=retries_used,
             due_at=due_at,
             begin_by=begin_by,
+            interruptions=interruptions,
         )
 
     def secret(self, webhook_id: str, sealed: bytes) -> str:
@@ -89,8 +90,14 @@ class PostgresMarking:
 
     async def give_back(self, connection: Connection, *, claims: Sequence[Claim], now: datetime) -> None:
         """See `Store.give_back`."""
-        ids, tokens = [claim.delivery_id for claim in claims], [claim.lease_token for claim in claims]
-        await connection.execute(sql.GIVE_BACK, (now, ids, tokens))
+        rows = [(claim.delivery_id, claim.lease_token, claim.interruptions) for claim in claims]
+        await connection.execute(sql.GIVE_BACK, (now, *_columns(rows)))
+
+    async def begin_again(self, connection: Connection, *, claim: Claim) -> bool:
+        """See `Store.begin_again`."""
+        values = (claim.interruptions + 1, claim.delivery_id, claim.lease_token)
+        cursor = await connection.execute(sql.BEGIN_AGAIN, values)
+        return cursor.rowcount == 1
 
     async def record(self, connection: Connection, marks: list[Mark]) -> list[Recorded | UnknownDelivery]:
         """See `Store.record`."""

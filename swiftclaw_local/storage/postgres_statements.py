@@ -98,7 +98,7 @@ WITH free AS (
     RETURNING d.*
 )
 SELECT c.id, c.lease_token, c.webhook_id, c.agent, w.url, w.secret_box, c.event_id, c.event_type, e.body, c.trigger,
-    c.scheduled, c.attempts + 1, c.retries_used, c.due_at
+    c.scheduled, c.attempts + 1, c.retries_used, c.due_at, c.interruptions
 FROM claimed c JOIN event e ON e.id = c.event_id JOIN webhook w ON w.id = c.webhook_id ORDER BY c.due_at, c.id
 """
 NEXT_DUE: Final = """
@@ -110,15 +110,18 @@ HELD_BY_OTHERS: Final = """
 SELECT id, lease_token FROM delivery WHERE webhook_id = %b AND state = 'in_flight' AND lease_owner <> %b
 """
 _LEASE_ENDS: Final = "lease_owner = NULL, leased_until = NULL"
-# Parameters: now, then the deliveries and their tokens.
+# Parameters: now, then the deliveries, their tokens, and how often each was cut off.
 GIVE_BACK: Final = f"""
-UPDATE delivery d SET {_LEASE_ENDS},
+UPDATE delivery d SET {_LEASE_ENDS}, interruptions = g.known,
     state = CASE WHEN w.deleted_at IS NULL THEN 'pending' ELSE 'canceled' END,
     reason = CASE WHEN w.deleted_at IS NULL THEN NULL ELSE 'webhook_deleted' END,
     ended_at = CASE WHEN w.deleted_at IS NULL THEN NULL ELSE %b::timestamptz END
-FROM {_rows("g", id="text", lease="int4")}, webhook w
+FROM {_rows("g", id="text", lease="int4", known="int4")}, webhook w
 WHERE d.id = g.id AND d.state = 'in_flight' AND d.lease_token = g.lease AND w.id = d.webhook_id
 """  # noqa: S608 - put together from constants
+BEGIN_AGAIN: Final = """
+UPDATE delivery SET interruptions = %b WHERE id = %b AND state = 'in_flight' AND lease_token = %b
+"""
 
 _MARK: Final = {
     "delivery_id": "text",
@@ -208,9 +211,10 @@ WITH expired AS (
         ORDER BY leased_until LIMIT cardinality(%(ids)b::text[]) FOR UPDATE SKIP LOCKED
     ) d JOIN webhook w ON w.id = d.webhook_id
 ), ended AS (
-    SELECT *, deleted_at IS NOT NULL AS gone, interruptions + 1 >= %(most)b::int4 AS too_often FROM expired
+    SELECT *, deleted_at IS NOT NULL AS gone, greatest(interruptions, 1) AS counted,
+        interruptions >= %(most)b::int4 AS too_often FROM expired
 ), reaped AS (
-    UPDATE delivery d SET {_LEASE_ENDS}, attempts = x.attempts + 1, interruptions = x.interruptions + 1,
+    UPDATE delivery d SET {_LEASE_ENDS}, attempts = x.attempts + 1, interruptions = x.counted,
         state = CASE WHEN x.too_often THEN 'dead' WHEN x.gone THEN 'canceled' ELSE 'pending' END,
         reason = CASE WHEN x.too_often THEN 'interrupted_repeatedly' WHEN x.gone THEN 'webhook_deleted' END,
         ended_at = CASE WHEN x.too_often OR x.gone THEN %(now)b::timestamptz END,

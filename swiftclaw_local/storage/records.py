@@ -71,6 +71,7 @@ class Claim:
     begin_by: float | None = (
         None  # monotonic seconds until when the attempt may begin; None: as long as this process lives
     )
+    interruptions: int = 0  # how often it was cut off since an attempt of it last ended
 
 
 @hot_value

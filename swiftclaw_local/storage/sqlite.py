@@ -287,6 +287,10 @@ class SqliteStore:
         for claim in claims:
             running.let_go(claim.delivery_id, claim.lease_token)
 
+    async def begin_again(self, claim: Claim) -> bool:
+        """See `Store.begin_again`."""
+        return await self._running.writer.run(partial(claiming.begin_again, claim=claim))
+
     def record(self, mark: Mark) -> asyncio.Future[Recorded]:
         """See `Store.record`."""
         running = self._running

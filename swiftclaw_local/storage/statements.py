@@ -132,6 +132,7 @@ DUE_OF_WEBHOOK: Final = _compiled(
         delivery.c.scheduled,
         delivery.c.attempts,
         delivery.c.retries_used,
+        delivery.c.interruptions,
     )
     .join(event, event.c.id == delivery.c.event_id)
     .where(
@@ -169,7 +170,12 @@ _fence = (
     delivery.c.lease_token == bindparam("token"),
 )
 GIVE_BACK: Final = _compiled(
-    update(delivery).where(*_fence).values(state=_written_out(State.PENDING.value)), "delivery_id", "token"
+    update(delivery)
+    .where(*_fence)
+    .values(state=_written_out(State.PENDING.value), interruptions=bindparam("known")),
+    "known",
+    "delivery_id",
+    "token",
 )
 GIVE_BACK_CANCELED: Final = _compiled(
     update(delivery)
@@ -223,7 +229,7 @@ INTERRUPT: Final = _compiled(
         ended_at=bindparam("new_ended_at"),
         reason=bindparam("new_reason"),
         attempts=delivery.c.attempts + _written_out(1),
-        interruptions=delivery.c.interruptions + _written_out(1),
+        interruptions=bindparam("new_interruptions"),
         last_attempt_at=bindparam("now"),
         last_status=null(),
         last_error_class=_written_out("interrupted"),
@@ -232,9 +238,13 @@ INTERRUPT: Final = _compiled(
     "new_state",
     "new_ended_at",
     "new_reason",
+    "new_interruptions",
     "now",
     "delivery_id",
     "token",
+)
+BEGIN_AGAIN: Final = _compiled(
+    update(delivery).where(*_fence).values(interruptions=bindparam("counted")), "counted", "delivery_id", "token"
 )
 RECORDED_ATTEMPT: Final = _compiled(
     select(attempt.c.id, attempt.c.number, attempt.c.outcome).where(

@@ -44,8 +44,8 @@ class Store(Protocol):
     async def recover(self, *, now: datetime) -> Opened:
         """Give back what a dead process had in flight, once, after opening.
 
-        Every delivery in flight gets an attempt row `interrupted` and is pending again, due now; the fifth time in a row
-        it ends dead, reason interrupted_repeatedly. Interruptions use up no retry.
+        Every delivery in flight gets an attempt row `interrupted` and is pending again, due now; when its fifth attempt
+        in a row was cut off it ends dead, reason interrupted_repeatedly. Interruptions use up no retry.
         """
 
     async def reap(self, *, now: datetime) -> int:
@@ -130,7 +130,15 @@ class Store(Protocol):
         """
 
     async def give_back(self, claims: Sequence[Claim], *, now: datetime) -> None:
-        """Return claims that were not sent to pending, with their due time; canceled when the webhook is deleted. Fenced by token."""
+        """Return claims that were not sent to pending, as they were; canceled when the webhook is deleted. Fenced by token."""
+
+    async def begin_again(self, claim: Claim) -> bool:
+        """Count, before a delivery that was cut off is sent, that its attempt begins; False when its lease was lost.
+
+        A claim that only waited in a process that died is not told from one that was being sent. So the first interruption
+        counts for either; from then on only what began. A delivery that never was sent is never given up for it. Safe to
+        repeat.
+        """
 
     def record(self, mark: Mark) -> asyncio.Future[Recorded]:
         """Write the attempt's row and follow the edge, together. Fenced by the lease token, safe to repeat.

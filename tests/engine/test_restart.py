@@ -153,6 +153,26 @@ async def test_what_crashes_the_process_five_times_is_ended_and_can_be_replayed(
     assert (await platform.reads.delivery(replay)).state is State.SUCCEEDED
 
 
+async def test_what_only_waited_while_another_crashed_the_process_five_times_is_sent(
+    open_platform: OpenPlatform, receiver: ScriptedReceiver, settings: Settings, tmp_path: Path
+) -> None:
+    platform = await open_platform(settings)
+    await platform.webhooks.create("my-agent", url=URL)
+    receiver.hold()
+    await platform.events.emit("my-agent", type="agent.failed")
+    waiting = (await platform.events.emit("my-agent", type="agent.failed")).delivery_ids[0]
+    await receiver.arrived(1)
+    for crash in range(2, 7):
+        settings = crash_image(settings, tmp_path / str(crash))
+        platform = await open_platform(settings)
+        await receiver.arrived(crash)
+    assert sorted(await states(platform)) == [State.DEAD, State.IN_FLIGHT]
+    receiver.release()
+    await platform.deliveries.wait_settled([waiting], timeout_s=5)
+    attempts = await platform.reads.attempts(waiting)
+    assert [made.outcome for made in attempts] == ["interrupted"] * 5 + ["succeeded"]
+
+
 async def test_a_reset_forgets_attempts_in_flight_too_and_starts_the_counters_over(
     open_platform: OpenPlatform, receiver: ScriptedReceiver
 ) -> None:

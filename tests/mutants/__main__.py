@@ -12,7 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from tests.mutants.guards import GUARDS, Edit, Guard
+from tests.mutants.guard import Edit, Guard
+from tests.mutants.guards import GUARDS
 from tests.postgres_server import running_server
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -58,13 +59,14 @@ def without(guard: Guard, copy: Path, *, server: str) -> str | None:
             (copy / "swiftclaw_local" / path).write_text(text)
 
 
-def found_by(copy: Path, guard: Guard | None, *, db: str, server: str) -> str | None:
+def found_by(copy: Path, guard: Guard | None, *, db: str | None, server: str) -> str | None:
     """Return what fails in the copy: a seed of the simulation, or one of the guard's tests."""
-    seeds = "1-10" if guard is None else _SEEDS[db]
-    simulated = _run(copy, "tests.simulation", "--seeds", seeds, "--first", "--db", db, "--server", server)
-    if simulated:
-        seed = re.search(r"^(seed \d+: \w+)", simulated, re.MULTILINE)
-        return f"simulation, {seed[1]}" if seed else f"simulation: {simulated.strip().splitlines()[-1][:80]}"
+    if db is not None:
+        seeds = "1-10" if guard is None else _SEEDS[db]
+        simulated = _run(copy, "tests.simulation", "--seeds", seeds, "--first", "--db", db, "--server", server)
+        if simulated:
+            seed = re.search(r"^(seed \d+: \w+)", simulated, re.MULTILINE)
+            return f"simulation, {seed[1]}" if seed else f"simulation: {simulated.strip().splitlines()[-1][:80]}"
     if guard is None or not guard.tests:
         return None
     tested = _run(copy, "pytest", "-q", "-x", "-p", "no:cacheprovider", *guard.tests)

@@ -152,6 +152,8 @@ def check_budget(outside: Outside, tables: Tables, *, retries: int) -> Iterator[
             yield f"I8: {name} was given up after {used} retries"
         if row["reason"] == "interrupted_repeatedly" and outcomes[-5:] != ["interrupted"] * 5:
             yield f"I8: {name} was ended as cut off after {outcomes}"
+        if row["reason"] == "interrupted_repeatedly" and not any(p.delivery_id == name for p in outside.posts):
+            yield f"I8: {name} was ended as cut off and was never sent"
         if arrived_2xx[name] > 1 + cut_off:
             yield f"I4: {name} got through {arrived_2xx[name]} times, {cut_off} were cut off"
 

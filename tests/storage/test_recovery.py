@@ -74,12 +74,19 @@ async def test_what_is_overdue_counts_enabled_webhooks_only(database: Database, 
     await following.close()
 
 
-async def test_the_fifth_interruption_in_a_row_ends_the_delivery(
+async def begun(store: ReadableStore) -> Claim:
+    """Claim a delivery that was cut off, and begin to send it."""
+    (claim,) = await claimed(store)
+    assert await store.begin_again(claim)
+    return claim
+
+
+async def test_the_fifth_attempt_in_a_row_that_is_cut_off_ends_the_delivery(
     database: Database, store: ReadableStore, claim: Claim
 ) -> None:
     for _ in range(4):
         store, _ = await restarted(database, store, now=NOW)
-        assert len(await claimed(store)) == 1
+        await begun(store)
     store, _ = await restarted(database, store, now=later(seconds=9))
     delivery = await store.reads().delivery(claim.delivery_id)
     assert (delivery.state, delivery.reason) == (State.DEAD, "interrupted_repeatedly")
@@ -89,12 +96,46 @@ async def test_the_fifth_interruption_in_a_row_ends_the_delivery(
     await store.close()
 
 
+async def test_what_only_waited_in_processes_that_died_is_never_given_up(
+    database: Database, store: ReadableStore, claim: Claim
+) -> None:
+    for _ in range(7):
+        store, opened = await restarted(database, store, now=NOW)
+        (waiting,) = await claimed(store)
+        assert (opened.interrupted, waiting.interruptions) == (1, 1)
+    await store.close()
+
+
+async def test_a_beginning_counts_once_and_not_when_the_claim_goes_back_unsent(
+    database: Database, store: ReadableStore, claim: Claim
+) -> None:
+    store, _ = await restarted(database, store, now=NOW)
+    claim = await begun(store)
+    assert await store.begin_again(claim)  # as when the answer to the first COMMIT was lost
+    store, _ = await restarted(database, store, now=NOW)
+    claim = await begun(store)
+    assert claim.interruptions == 2
+    await store.give_back([claim], now=NOW)
+    (claim,) = await claimed(store)
+    assert claim.interruptions == 2
+    await store.close()
+
+
+async def test_what_another_holds_by_now_is_not_begun(database: Database, store: ReadableStore, claim: Claim) -> None:
+    store, _ = await restarted(database, store, now=NOW)
+    (late,) = await claimed(store)
+    store, _ = await restarted(database, store, now=NOW)
+    await claimed(store)
+    assert not await store.begin_again(late)
+    await store.close()
+
+
 async def test_an_attempt_that_ended_starts_the_count_of_interruptions_anew(
     database: Database, store: ReadableStore, claim: Claim
 ) -> None:
     for _ in range(4):
         store, _ = await restarted(database, store, now=NOW)
-        (claim,) = await claimed(store)
+        claim = await begun(store)
     await store.record(retry(claim, due_at=NOW))
     await claimed(store)
     store, _ = await restarted(database, store, now=NOW)

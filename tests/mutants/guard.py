@@ -1,0 +1,24 @@
+"""What a guard is: what protects a promise, and the edit of the code that takes it out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace `old`, which stands exactly once in the file, by `new`. The path is below `swiftclaw_local`."""
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What protects a promise, the edits that take it out, and the tests to ask when the simulation finds nothing."""
+
+    name: str
+    edits: tuple[Edit, ...]
+    tests: tuple[str, ...] = ()
+    db: str | None = "sqlite"  # what the simulation runs on; None where it does not come
