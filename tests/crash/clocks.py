@@ -25,6 +25,7 @@ _BACK_S: Final = -3 * 86_400.0
 _FLAP_S: Final = 3600.0
 # The clock is looked at once a second.
 _NOTICED_S: Final = 2.5
+_LOOK_AGAIN_S: Final = 0.05
 _FLAPS: Final = 8
 _LATE_S: Final = 5.0
 _WAITS_S: Final = (0.1, 0.2, 0.4, 0.8, 1.0)
@@ -35,11 +36,8 @@ _CUT: Final = "SELECT event_id FROM attempt WHERE outcome = 'interrupted'"
 _NEGATIVE: Final = "SELECT count(*) FROM attempt WHERE duration_ms < 0 OR ended_at < started_at"
 
 _HANGING: Final = 16
-_MANUAL: Final = (
-    *("--secret", SECRET, "--clock", "manual"),
-    *("--send-timeout", "1s", "--per-webhook", str(_HANGING)),
-)
-_HANGS_S: Final = 1.3
+_MANUAL: Final = (*("--secret", SECRET, "--clock", "manual"), *("--per-webhook", str(_HANGING)))
+_HANGS_LONGER_S: Final = 0.3
 _WHOLE_SCHEDULE: Final = "7h21m"
 _SENDS: Final = 6
 _DUE: Final = "SELECT event_id, url, scheduled_at FROM attempt ORDER BY event_id, url, number"
@@ -59,8 +57,13 @@ class _Wall:
         set_wall(self._path, seconds)
 
 
-def jumped(folder: Path, database: Database, *, rounds: int, seed: int) -> Figures:
-    """Set the wall clock 6 hours forward, 3 days back, kill a process meanwhile, and let the clock flap, under load."""
+def jumped(
+    folder: Path, database: Database, *, rounds: int, seed: int, flaps: int = _FLAPS, late_s: float = _LATE_S
+) -> Figures:
+    """Set the wall clock 6 hours forward, 3 days back, kill a process meanwhile, and let the clock flap, under load.
+
+    Work may be `late_s` late.
+    """
     wall = _Wall(folder / "wall")
     unnoticed = 0
     down: list[tuple[float, float]] = []
@@ -71,11 +74,14 @@ def jumped(folder: Path, database: Database, *, rounds: int, seed: int) -> Figur
         webhook(dispatchers, receiver)
         with loaded(dispatchers) as load:
             for _ in range(rounds):
-                unnoticed += _set_and_count(wall, dispatchers, _FORWARD_S)
-                unnoticed += _set_and_count(wall, dispatchers, _BACK_S)
+                told = _jumps_told(dispatchers)
+                for number, seconds in enumerate((_FORWARD_S, _BACK_S), 1):
+                    wall.set(seconds)
+                    _wait_until_told(dispatchers, [count + number for count in told])
                 down.append(_killed_and_started(dispatchers))
-                time.sleep(_LATE_S + _SLACK_S)  # what it knew as due soon is due soon still
-                _flap(wall)
+                time.sleep(late_s + _SLACK_S)  # what it knew as due soon is due soon still
+                unnoticed += sum(now - then != 2 for then, now in zip(told, _jumps_told(dispatchers), strict=True))
+                _flap(wall, flaps)
                 wall.set(0.0)
                 time.sleep(_NOTICED_S)
             ahead = _now(dispatchers) - (time.time() + wall.furthest_s)
@@ -88,7 +94,7 @@ def jumped(folder: Path, database: Database, *, rounds: int, seed: int) -> Figur
     wrong |= {
         "negative durations": database.rows(_NEGATIVE)[0][0],
         "settings of the clock without one line in each log": unnoticed,
-        "due work more than 5 s late": sum(late > _LATE_S for late in lateness),
+        f"due work more than {late_s:g} s late": sum(late > late_s for late in lateness),
         "ahead of all that the wall clock showed": int(ahead > _SLACK_S),
         "exit codes other than 0": sum(code != 0 for code in codes),
     }
@@ -96,19 +102,23 @@ def jumped(folder: Path, database: Database, *, rounds: int, seed: int) -> Figur
     return wrong, happened
 
 
-def _set_and_count(wall: _Wall, dispatchers: Dispatchers, seconds: float) -> int:
-    """Set the clock, and return how many dispatchers wrote no line about it, or more than one."""
-    before = dispatchers.logs()
-    wall.set(seconds)
-    time.sleep(_NOTICED_S)
-    return sum(
-        after.count(_JUMPED) - log.count(_JUMPED) != 1 for log, after in zip(before, dispatchers.logs(), strict=True)
-    )
+def _jumps_told(dispatchers: Dispatchers) -> list[int]:
+    """Return how many lines about a clock that was set each dispatcher wrote so far."""
+    return [log.count(_JUMPED) for log in dispatchers.logs()]
 
 
-def _flap(wall: _Wall) -> None:
+def _wait_until_told(dispatchers: Dispatchers, counts: list[int]) -> None:
+    """Wait until each dispatcher wrote so many lines, or for so long that it never will."""
+    until = time.monotonic() + _NOTICED_S
+    while any(now < count for now, count in zip(_jumps_told(dispatchers), counts, strict=True)):
+        if time.monotonic() > until:
+            return
+        time.sleep(_LOOK_AGAIN_S)
+
+
+def _flap(wall: _Wall, times: int) -> None:
     """Set the clock forward and back, at times that fit no second."""
-    for number in range(_FLAPS):
+    for number in range(times):
         wall.set(_FLAP_S * (number % 2))
         time.sleep(1.27)
 
@@ -138,12 +148,18 @@ def _lateness(arrivals: Iterable[Arrival], down: list[tuple[float, float]]) -> I
                 yield after.at - before.answered_at - wait - without
 
 
-def advanced(folder: Path, database: Database, *, rounds: int, seed: int) -> Figures:
+def advanced(folder: Path, database: Database, *, rounds: int, seed: int, timeout_s: float = 1.0) -> Figures:
     """Move a manual clock through the whole schedule while 16 attempts hang, beside others that fail at once."""
     moves: list[Any] = []
+
+    def by_path(coming: Coming, random: Random) -> tuple[int, float]:
+        """Hang beyond the time-out, or fail at once."""
+        return 503, timeout_s + _HANGS_LONGER_S if coming.path.endswith("/hang") else 0.0
+
+    flags = (*_MANUAL, "--send-timeout", f"{timeout_s * 1000:.0f}ms")
     with (
-        receiving(_by_path, seed=seed) as receiver,
-        dispatching(folder, database, *_MANUAL, workers=0) as dispatchers,
+        receiving(by_path, seed=seed) as receiver,
+        dispatching(folder, database, *flags, workers=0) as dispatchers,
         ThreadPoolExecutor(1) as pool,
     ):
         for kind in ("hang", "fail"):
@@ -165,11 +181,6 @@ def advanced(folder: Path, database: Database, *, rounds: int, seed: int) -> Fig
         "exit codes other than 0": sum(code != 0 for code in codes),
     }
     return wrong, happened + Counter({"minutes moved": rounds * 441})
-
-
-def _by_path(coming: Coming, random: Random) -> tuple[int, float]:
-    """Hang beyond the time-out, or fail at once."""
-    return 503, _HANGS_S if coming.path.endswith("/hang") else 0.0
 
 
 def _register(dispatchers: Dispatchers, receiver: Receiver, kind: str) -> None:

@@ -69,6 +69,7 @@ def _frozen(folder: Path, database: Database, *, rounds: int, seed: int, hooks: 
         for number in range(rounds):
             names = [f"evt_{number:04}_{letter}" for letter in range(_AT_ONCE)]
             missed += not _freeze(dispatchers, receiver, names, partial(load.emit, line=line))
+        line.close()
         settle(database)
         codes = dispatchers.stop_all()
         wrong, happened = judged(database, receiver, load)

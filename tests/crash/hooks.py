@@ -2,7 +2,7 @@
 
 CRASH_WALL      a file that holds by how much the wall clock is wrong (seconds, as a double); it may change at any time
 CRASH_AT        a named point and a number, as `claim.committed:3`: the process kills itself there, the third time it passes
-CRASH_SCRIPTS   a folder of migrations that lead to version 2
+CRASH_SCRIPTS   a folder of migrations that lead to one version more
 CRASH_UNFENCED  records are written whatever their lease token
 """
 

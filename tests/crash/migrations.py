@@ -21,7 +21,8 @@ _ROWS: Final = 100_000
 _SHIPPED: Final = Path(__file__).parents[2] / "swiftclaw_local" / "storage" / "migrations"
 _OLD, _NEW = revision_of(SCHEMA_VERSION), revision_of(SCHEMA_VERSION + 1)
 # A step of the kind that takes long: every row is written, and on SQLite the whole table is made anew. It says when it
-# began; so many seconds later, when asked to, the process dies: in the transaction, in its COMMIT, or just after.
+# began; so many seconds later, when asked to, the process dies: in the transaction, in its COMMIT, or just after. Or it
+# dies when all is done but to write the new version down: that finds a script that commits, wherever it does.
 _NEXT: Final = f"""
 import os, pathlib, signal, threading, time
 from alembic import op
@@ -32,15 +33,19 @@ down_revision = "{_OLD}"
 
 def upgrade() -> None:
     pathlib.Path(os.environ["CRASH_BEGAN"]).write_text(str(time.time()))
-    if "CRASH_AFTER" in os.environ:
-        threading.Timer(float(os.environ["CRASH_AFTER"]), os.kill, (os.getpid(), signal.SIGKILL)).start()
+    after = os.environ.get("CRASH_AFTER", "")
+    if after not in ("", "all"):
+        threading.Timer(float(after), os.kill, (os.getpid(), signal.SIGKILL)).start()
     op.add_column("event", sa.Column("colour", sa.String(), nullable=True))
     op.execute("UPDATE event SET colour = 'blue'")
     with op.batch_alter_table("delivery") as batch:
         batch.add_column(sa.Column("weight", sa.Integer(), nullable=True))
     op.execute("UPDATE delivery SET weight = body_size")
     op.create_index("delivery_weight", "delivery", ["weight"])
+    if after == "all":
+        os.kill(os.getpid(), signal.SIGKILL)
 """  # noqa: S608 - our own words
+_HALF_WAY: Final = '    with op.batch_alter_table("delivery")'
 _BACK: Final = (
     "DROP INDEX delivery_weight",
     "ALTER TABLE delivery DROP COLUMN weight",
@@ -59,17 +64,16 @@ _COUNT: Final = "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM deli
 def migrated(folder: Path, database: Database, *, rounds: int, seed: int, rows: int = _ROWS) -> Figures:
     """Kill the upgrade of a database of 100,000 rows, again and again: it opens again each time, and is whole."""
     random = Random(seed)
-    scripts = folder / "next" / "migrations"
-    shutil.copytree(_SHIPPED, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / f"{_NEW}_next.py").write_text(_NEXT)
-    upgrade = _Upgrade(folder, database, scripts)
+    upgrade = _Upgrade(folder, database, _with_next(folder, _NEXT))
     upgrade.fill(rows)
     took_s = upgrade.whole()
     found: Counter[str] = Counter()
     for number in range(rounds):
         upgrade.back()
-        if number % 2 == 0:
-            upgrade.killed_inside(after_s=random.uniform(0.0, took_s))
+        if number % 3 == 0:
+            upgrade.killed_inside("all")
+        elif number % 3 == 1:
+            upgrade.killed_inside(f"{random.uniform(0.0, took_s):.3f}")
         else:
             upgrade.killed_outside(after_s=random.uniform(0.3, 1.0) + random.uniform(0.0, took_s))
         found += upgrade.state()
@@ -86,6 +90,25 @@ def migrated(folder: Path, database: Database, *, rounds: int, seed: int, rows: 
         "ms for the upgrade": round(took_s * 1000),
     }
     return wrong, Counter(happened)
+
+
+def committed_half_way(folder: Path, database: Database, *, rounds: int, seed: int, rows: int = 12) -> Figures:
+    """Do the same with a script that commits half way: if nothing is found between two versions, the figures prove nothing."""
+    upgrade = _Upgrade(
+        folder, database, _with_next(folder, _NEXT.replace(_HALF_WAY, f'    op.execute("COMMIT")\n{_HALF_WAY}'))
+    )
+    upgrade.fill(rows)
+    upgrade.killed_inside("all")
+    found = upgrade.state()
+    return {"not noticed": int(not found["between two versions"])}, found + Counter({"rows": rows, "kills": 1})
+
+
+def _with_next(folder: Path, script: str) -> Path:
+    """Return a folder of the shipped migrations and one more."""
+    scripts = folder / "next" / "migrations"
+    shutil.copytree(_SHIPPED, scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    (scripts / "versions" / f"{_NEW}_next.py").write_text(script)
+    return scripts
 
 
 class _Upgrade:
@@ -127,9 +150,9 @@ class _Upgrade:
             for statement in _BACK:
                 self._database.change(statement)
 
-    def killed_inside(self, *, after_s: float) -> None:
-        """Upgrade and die so long after the script began."""
-        self._upgrade(after=f"{after_s:.3f}").stop(9)
+    def killed_inside(self, after: str) -> None:
+        """Upgrade and die so many seconds after the script began, or after `all` of it."""
+        self._upgrade(after=after).stop(9)
 
     def killed_outside(self, *, after_s: float) -> None:
         """Start an upgrade and kill it so long after the process began."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -23,7 +24,10 @@ class Run(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """`quick`: the rounds in `make test`, by database; a database that is missing there is only in `make crash`."""
+    """`quick`: the rounds in `make test`, by database; a database that is missing there is only in `make crash`.
+
+    `quickly` is what runs there, where that is not the same: of less work, or of shorter waits.
+    """
 
     name: str
     run: Run
@@ -31,6 +35,7 @@ class Suite:
     databases: tuple[str, ...] = BOTH
     seeds: int = 1
     quick: tuple[tuple[str, int], ...] = ()
+    quickly: Run | None = None
 
 
 SUITES: Final = (
@@ -38,14 +43,21 @@ SUITES: Final = (
     Suite("one_killed", kills.killed, 100, databases=(POSTGRESQL,), quick=((POSTGRESQL, 2),)),
     Suite("stopped", kills.stopped, 100, quick=((SQLITE, 2),)),
     Suite("untouched", kills.untouched, 200, quick=((POSTGRESQL, 2),)),
-    Suite("frozen", freezes.frozen, 30, databases=(POSTGRESQL,)),
+    Suite("frozen", freezes.frozen, 30, databases=(POSTGRESQL,), quick=((POSTGRESQL, 1),)),
     Suite("unfenced", freezes.unfenced, 1, databases=(POSTGRESQL,)),
     Suite("restarted", outages.restarted, 20, databases=(POSTGRESQL,), quick=((POSTGRESQL, 2),)),
     Suite("starved", outages.starved, 20, quick=((SQLITE, 2),)),
-    Suite("jumped", clocks.jumped, 3),
-    Suite("advanced", clocks.advanced, 3),
+    Suite("jumped", clocks.jumped, 3, quick=((SQLITE, 1),), quickly=partial(clocks.jumped, flaps=1, late_s=1.0)),
+    Suite("advanced", clocks.advanced, 3, quick=((SQLITE, 1),), quickly=partial(clocks.advanced, timeout_s=0.3)),
     Suite("edited", edits.edited, 60, quick=((SQLITE, 1),)),
-    Suite("replayed", replays.replayed, 10),
-    Suite("migrated", migrations.migrated, 30),
+    Suite(
+        "replayed",
+        replays.replayed,
+        10,
+        quick=((SQLITE, 1),),
+        quickly=partial(replays.replayed, a_round=80),
+    ),
+    Suite("migrated", migrations.migrated, 30, quick=((SQLITE, 1),), quickly=partial(migrations.migrated, rows=1000)),
+    Suite("committed_half_way", migrations.committed_half_way, 1, quick=((POSTGRESQL, 1),)),
     Suite("died_at_points", points.died_at_points, 2),
 )
