@@ -236,4 +236,9 @@ ENGINE: Final = (
         (Edit("platform/platform.py", " or self.clock.set_back:", ":"),),
         ("tests/engine/test_clock_modes.py",),
     ),
+    Guard(
+        "a clock that was ahead when its process died starts no earlier",
+        (Edit("platform/platform.py", "at=max(kept.at, newest or kept.at)", "at=kept.at"),),
+        ("tests/engine/test_clock_modes.py",),
+    ),
 )

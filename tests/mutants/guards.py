@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from tests.mutants.engine import ENGINE
+from tests.mutants.features import FEATURES
 from tests.mutants.guard import Guard
 from tests.mutants.postgresql import POSTGRESQL
 
-GUARDS: Final[tuple[Guard, ...]] = (*ENGINE, *POSTGRESQL)
+GUARDS: Final[tuple[Guard, ...]] = (*ENGINE, *POSTGRESQL, *FEATURES)
