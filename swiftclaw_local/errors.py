@@ -274,6 +274,14 @@ class TokenRequired(SwiftclawError):
     exit_code = 1
 
 
+class TooManyStreams(SwiftclawError):
+    """Too many streams are open already."""
+
+    code = "too_many_streams"
+    http_status = 429
+    exit_code = 1
+
+
 # --- A lost race: somebody else was faster ----------------------------------------------------------------------
 
 

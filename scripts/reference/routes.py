@@ -76,9 +76,11 @@ def _answers(operation: Json) -> str:
 
 
 def _carried(answer: Json) -> str:
-    return ", ".join(
-        _type(media["schema"]) if "schema" in media else code(kind) for kind, media in answer.get("content", {}).items()
-    )
+    content = answer.get("content", {})
+    streamed = next((media["x-message"] for media in content.values() if "x-message" in media), None)
+    if streamed is not None:
+        return f"{' or '.join(code(kind) for kind in content)}, each message one of {_type(streamed)}"
+    return ", ".join(_type(media["schema"]) if "schema" in media else code(kind) for kind, media in content.items())
 
 
 def _shape(name: str, schema: Json) -> str:

@@ -12,6 +12,7 @@ import json
 from swiftclaw_local import logs
 from swiftclaw_local.dispatcher.request import notice_request
 from swiftclaw_local.dispatcher.sender import Poster
+from swiftclaw_local.dispatcher.watch import Watch
 from swiftclaw_local.errors import StorageUnavailable, UnknownAlert
 from swiftclaw_local.logs import Log
 from swiftclaw_local.scheduler.alerts import next_state, window_start
@@ -25,11 +26,14 @@ from swiftclaw_local.storage.store import Store
 class AlertJudge:
     """Keeps the alerts' states true: `failed` after a failed attempt, `judge` whenever time has passed."""
 
-    def __init__(self, store: Store, reads: Reads, sender: Poster, *, clock: Clock, log: Log) -> None:
+    def __init__(
+        self, store: Store, reads: Reads, sender: Poster, *, clock: Clock, watch: Watch, log: Log
+    ) -> None:
         self._store = store
         self._reads = reads
         self._sender = sender
         self._clock = clock
+        self._watch = watch
         self._log = log
         self._watched: set[str] = set()
         self._due = asyncio.Event()
@@ -90,6 +94,7 @@ class AlertJudge:
             return  # deleted since it was read
         if change is None:
             return
+        self._watch.look()
         say = self._log.warning if state == "firing" else self._log.info
         name = logs.ALERT_FIRED if state == "firing" else logs.ALERT_CLEARED
         say(name, alert_id=alert.id, agent=alert.agent, count=count, threshold=alert.threshold)

@@ -51,6 +51,7 @@ class Deliveries:
         Raises: UnknownDelivery, DeliveryPending, ReplayOpen, WebhookDeleted.
         """
         new_id = await self._store.replay(delivery_id, now=self._clock.now(), scheduled=with_retries)
+        self._watch.tell(new_id)
         self._engine.wake()
         return new_id
 
@@ -60,6 +61,7 @@ class Deliveries:
         Raises: UnknownDelivery, DeliveryEnded, DeliveryInFlight.
         """
         await self._store.bring_forward(delivery_id, now=self._clock.now())
+        self._watch.tell(delivery_id)
         self._engine.wake()
 
     async def cancel(self, delivery_id: str) -> None:

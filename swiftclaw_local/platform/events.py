@@ -7,6 +7,7 @@ from typing import Any
 
 from swiftclaw_local.dispatcher.engine import Engine
 from swiftclaw_local.dispatcher.fault_kinds import Fault
+from swiftclaw_local.dispatcher.watch import Watch
 from swiftclaw_local.errors import EventIdTaken, ServerStopping
 from swiftclaw_local.events.catalog import check_event_type, is_system, sample_data
 from swiftclaw_local.events.event import new_body
@@ -32,6 +33,7 @@ class Events:
         engine: Engine,
         clock: Clock,
         ids: IdFactory,
+        watch: Watch,
         faults: Faults,
     ) -> None:
         self._store = store
@@ -40,6 +42,7 @@ class Events:
         self._engine = engine
         self._clock = clock
         self._ids = ids
+        self._watch = watch
         self._faults = faults
 
     async def emit(
@@ -115,6 +118,7 @@ class Events:
         accepted = await self._store.add_delivery(
             event, webhook_id, now=now, trigger="test", scheduled=retry, lease=True
         )
+        self._made(accepted)
         self._engine.hand_off(accepted.claims)
         return accepted.delivery_ids[0]
 
@@ -165,7 +169,15 @@ class Events:
         )
         if fault is not None:
             self._faults.arm_for_event(fault, event.id, deliveries=len(accepted.new))
+        if self._watch.observed:
+            self._made(accepted)
         self._engine.hand_off(accepted.claims)
         if len(accepted.claims) < len(accepted.delivery_ids):
             self._engine.wake()  # some are due later, held, or wait in the store for room
         return accepted
+
+    def _made(self, accepted: Accepted) -> None:
+        """Tell of the deliveries that were made with an event; of one that was known already none were."""
+        if not accepted.known:
+            for delivery_id in accepted.delivery_ids:
+                self._watch.tell(delivery_id)

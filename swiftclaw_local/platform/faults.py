@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from swiftclaw_local.dispatcher.armed import Armed, ArmedFaults
 from swiftclaw_local.dispatcher.fault_kinds import Fault, kind_of, read_fault
+from swiftclaw_local.dispatcher.watch import Watch
 from swiftclaw_local.durations import duration_text, parse_duration
 from swiftclaw_local.errors import InvalidDuration, InvalidInput, UnknownWebhook
 from swiftclaw_local.scheduler.clock import Clock
@@ -21,10 +22,13 @@ GATHERING: Final = frozenset({"reorder", "burst"})
 class Faults:
     """The faults that wait for attempts."""
 
-    def __init__(self, armed: ArmedFaults, reads: Reads, *, clock: Clock, schedule: Schedule, seed: int) -> None:
+    def __init__(
+        self, armed: ArmedFaults, reads: Reads, *, clock: Clock, watch: Watch, schedule: Schedule, seed: int
+    ) -> None:
         self._armed = armed
         self._reads = reads
         self._clock = clock
+        self._watch = watch
         self._schedule = schedule
         self._seed = seed
 
@@ -52,7 +56,7 @@ class Faults:
             raise InvalidInput(
                 "A seed goes with a probability.", hint="Give both: --probability 0.2 --seed 7", field="seed"
             )
-        return self._armed.arm(
+        armed = self._armed.arm(
             fault,
             webhook_id=webhook,
             times=1 if times is None and probability is None and lasts is None else times,
@@ -60,6 +64,8 @@ class Faults:
             seed=self._seed if seed is None else seed,
             until=None if lasts is None else self._until(lasts),
         )
+        self._watch.look()
+        return armed
 
     def _until(self, lasts: str) -> datetime:
         duration = parse_duration(lasts, field="lasts")
@@ -94,10 +100,13 @@ class Faults:
     def remove(self, fault_id: str) -> None:
         """Disarm one. Raises: UnknownFault."""
         self._armed.remove(fault_id)
+        self._watch.look()
 
     def clear(self) -> int:
         """Disarm all; return how many could still have met an attempt."""
-        return self._armed.clear(self._clock.now())
+        cleared = self._armed.clear(self._clock.now())
+        self._watch.look()
+        return cleared
 
     def left(self, armed: Armed) -> int | None:
         """Return how many attempts a fault will meet yet; None without an end."""

@@ -45,7 +45,7 @@ from swiftclaw_local.storage.records import Opened
 from swiftclaw_local.storage.secretbox import given_key, read_key
 from swiftclaw_local.storage.sqlite import KEY_FILE, SqliteStore
 from swiftclaw_local.storage.sqlite_file import Durability, make_folder
-from swiftclaw_local.storage.store import Store
+from swiftclaw_local.storage.store import LOG, Store
 
 HEARTBEAT_S: Final = 1.0
 # A lease outlasts an attempt by this (seconds); of it the margin is kept for the answer's body, and clocks' paces.
@@ -93,11 +93,11 @@ class Platform:
         self._sender = sender or self._new_sender()
         # a certification has connections of its own; a test's receiver stands in for them, too
         self._new_poster: Callable[[], Poster] = self._new_sender if sender is None else partial(_same, sender)
-        watch = self._watch = Watch()
+        watch = self.watch = Watch()
         self._tasks: set[asyncio.Task[int]] = set()
         self._journal = Journal(log, every_line=settings.log_level == "debug")
         self._armed = ArmedFaults()
-        self._judge = AlertJudge(self._store, self.reads, self._sender, clock=clock, log=log)
+        self._judge = AlertJudge(self._store, self.reads, self._sender, clock=clock, watch=watch, log=log)
         self._engine = Engine(
             self._store,
             self._sender,
@@ -132,7 +132,14 @@ class Platform:
             default_secret=settings.secret,
             log=log,
         )
-        self.faults = Faults(self._armed, reads, clock=clock, schedule=settings.retry_schedule, seed=settings.seed or 0)
+        self.faults = Faults(
+            self._armed,
+            reads,
+            clock=clock,
+            watch=watch,
+            schedule=settings.retry_schedule,
+            seed=settings.seed or 0,
+        )
         self.events = Events(
             store,
             reads,
@@ -140,6 +147,7 @@ class Platform:
             engine=engine,
             clock=clock,
             ids=self._database.ids,
+            watch=watch,
             faults=self.faults,
         )
         self.deliveries = Deliveries(
@@ -208,6 +216,18 @@ class Platform:
         """Return None when events are taken and delivered, else why not."""
         return None if self._engine.alive else "The engine does not run."
 
+    async def look_on(self) -> None:
+        """Have the other dispatchers on the database tell us for the next few seconds when they write into the log.
+
+        Raises: StorageUnavailable.
+        """
+        await self._store.look_on()
+
+    @property
+    def shared(self) -> bool:
+        """Whether other dispatchers may be at work on the same database."""
+        return self._store.shared
+
     async def reset(self, *, keep_webhooks: bool = False, seed: int | None = None, at: datetime | None = None) -> None:
         """Forget everything, attempts in flight too, and start over with the clock as the settings say.
 
@@ -224,6 +244,7 @@ class Platform:
         self._armed.clear(self.clock.now())
         await self._engine.abandon()
         await self._store.reset(keep_webhooks=keep_webhooks)
+        self.watch.forgotten()
         self.certifications.forget()
         if seed is not None:
             self._database.ids.start_over(seed)
@@ -276,10 +297,13 @@ class Platform:
         if reaped:
             self._log.warning(logs.LEASE_REAPED, deliveries=reaped)
             self._engine.wake()
-        self._watch.tell_all()
+        self.watch.tell_all()
 
     def _heard(self, news: str) -> None:
         """Do what other dispatchers' news ask for: webhooks that changed are read anew by the next claims."""
+        self.watch.look()
+        if news == LOG:
+            return
         if news == "webhooks":
             task = asyncio.create_task(self._engine.take_back())
             self._tasks.add(task)

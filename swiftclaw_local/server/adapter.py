@@ -1,7 +1,7 @@
 """Turns typed functions into routes of aiohttp.web: reads path, query, header and body into the models they ask for.
 
 A handler is an async function of what it names: `platform`; the names in its path; `query` and `body`, of the model they
-are annotated with; `idempotency_key`; `request`. The same annotations make the OpenAPI document. What a route does is
+are annotated with; `idempotency_key` and `last_event_id`; `request`. The same annotations make the OpenAPI document. What a route does is
 not known here, nor who may call it.
 """
 
@@ -28,7 +28,7 @@ Handler = Callable[..., Awaitable[Any]]
 JSON: Final = "application/json"
 # Nothing is kept by a browser, and nothing is taken for what it is not.
 SAFE_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-HEADERS: Final = {"idempotency_key": "Idempotency-Key"}
+HEADERS: Final = {"idempotency_key": "Idempotency-Key", "last_event_id": "Last-Event-ID"}
 _MORE_WORDS: Final = {
     "missing": "it is required",
     "string_type": "write a string",
@@ -49,6 +49,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Streamed:
+    """An answer without an end, which its handler sends: one of these content types, each message shaped as one of the models."""
+
+    content_types: tuple[str, ...]
+    messages: tuple[type[BaseModel], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One route: its handler, the scope a token needs for it, and for the OpenAPI document its answers and errors.
 
@@ -59,7 +67,7 @@ class Route:
     path: str
     handle: Handler
     scope: Scope
-    answers: Mapping[int, type[BaseModel] | str | None]
+    answers: Mapping[int, type[BaseModel] | str | Streamed | None]
     errors: tuple[type[SwiftclawError], ...] = ()
     query: type[BaseModel] | None = field(init=False)
     body: type[BaseModel] | None = field(init=False)
@@ -81,13 +89,15 @@ class Route:
         return re.findall(r"{(\w+)}", self.path)
 
 
-def aiohttp_handler(route: Route, platform: Platform) -> Callable[[web.Request], Awaitable[web.Response]]:
+def aiohttp_handler(route: Route, platform: Platform) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Return what aiohttp calls for this route."""
     status = next(iter(route.answers))
 
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(request: web.Request) -> web.StreamResponse:
         given = await _arguments(route, platform, request)
         answer = await route.handle(**given)
+        if isinstance(answer, web.StreamResponse):
+            return answer
         return response(answer if isinstance(answer, Answer) else Answer(status, answer))
 
     return handle

@@ -14,6 +14,8 @@ from swiftclaw_local.server.json_body import MAX_BODY
 from swiftclaw_local.server.openapi import document
 from swiftclaw_local.server.routes import ROUTES
 from swiftclaw_local.server.routes.health import DOCUMENT
+from swiftclaw_local.server.routes.stream import STREAM
+from swiftclaw_local.server.stream import Stream
 from swiftclaw_local.server.tokens import read_tokens
 
 
@@ -31,6 +33,12 @@ def make_app(platform: Platform, *, log: Log | None = None) -> web.Application:
         added = app.router.add_route(route.method, _pattern(route.path), aiohttp_handler(route, platform))
         scopes[added] = route.scope
     app[DOCUMENT] = document(ROUTES, with_tokens=tokens is not None)
+    stream = app[STREAM] = Stream(platform, log=log or logs.logger())
+
+    async def end_streams(_: web.Application) -> None:
+        await stream.close()
+
+    app.on_shutdown.append(end_streams)
     return app
 
 

@@ -51,7 +51,13 @@ def explanation(delivery: Delivery, *, retries_max: int, now: datetime) -> str:
                 f"{delivery.webhook_id} was deleted" if delivery.reason == "webhook_deleted" else "canceled on request"
             )
         case State.DEAD:
-            return _dead(delivery, retries_max=retries_max)
+            return dead_text(
+                delivery.reason,
+                status=delivery.last_status,
+                last=last_answer(delivery),
+                trigger=delivery.trigger,
+                retries_max=retries_max,
+            )
 
 
 def wait_text(delivery: Delivery, *, retries_max: int, now: datetime, timeout_s: float, virtual: bool) -> str:
@@ -99,22 +105,22 @@ def _next(delivery: Delivery, *, retries_max: int, now: datetime, verb: str = ""
     return f"{what} {verb}in {span_text(delivery.due_at - now)}" if delivery.due_at > now else f"{what} due now"
 
 
-def _dead(delivery: Delivery, *, retries_max: int) -> str:
-    status = delivery.last_status
-    match delivery.reason:
+def dead_text(reason: str | None, *, status: int | None, last: str, trigger: str, retries_max: int) -> str:
+    """Return why a delivery failed for good: `4xx is not retried`; `last` is its last answer in words."""
+    match reason:
         case "rejected" if status is not None and 300 <= status <= 399:
             return "redirects are not followed, and not retried"
         case "rejected" if status is not None:
             return f"{status // 100}xx is not retried"
         case "exhausted":
-            return f"{last_answer(delivery)}; all {retries_max} retries are used up"
+            return f"{last}; all {retries_max} retries are used up"
         case "unscheduled":
-            return f"{last_answer(delivery)}; a {delivery.trigger} is one attempt, not retried"
+            return f"{last}; a {trigger} is one attempt, not retried"
         case "blocked":
-            return f"not sent: {last_answer(delivery)}"
+            return f"not sent: {last}"
         case "dropped":
             return "never sent: a fault dropped it"
         case "interrupted_repeatedly":
             return "cut off five times in a row by a stop of SwiftClaw local"
-        case reason:
+        case _:
             return str(reason)

@@ -21,13 +21,15 @@ from swiftclaw_local.errors import (
     UnknownRoute,
     WrongHost,
 )
-from swiftclaw_local.server.adapter import HEADERS, JSON, Route
+from swiftclaw_local.server.adapter import HEADERS, JSON, Route, Streamed
 from swiftclaw_local.server.models import ErrorOut
 from swiftclaw_local.server.written import AGENT_PATTERN
 
 Json = dict[str, Any]
 
 _REF: Final = "#/components/schemas/{model}"
+# OpenAPI 3.1 has no word for the shape of one message of a stream.
+_MESSAGE: Final = "x-message"
 _ANY_ROUTE: Final = (InvalidInput, ForeignRequest, WrongHost, StorageUnavailable, SwiftclawError)
 
 PATH_PARAMETERS: Final[dict[str, Json]] = {
@@ -49,6 +51,10 @@ HEADER_PARAMETERS: Final[dict[str, Json]] = {
     "idempotency_key": {
         "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
         "description": "The event's id, where the body gives none: the same again is the same event.",
+    },
+    "last_event_id": {
+        "schema": {"type": "string", "pattern": "^[0-9]{1,18}-(0|[0-9a-z]{26})$"},
+        "description": "The id of the last message that arrived: what came after it is sent first.",
     },
 }
 
@@ -130,7 +136,11 @@ def _answers(route: Route, refs: dict[type[BaseModel], Json]) -> Json:
     answers: Json = {}
     for status, body in route.answers.items():
         answer: Json = {"description": "Done." if body is None else "The answer."}
-        if isinstance(body, str):
+        if isinstance(body, Streamed):
+            one_of = {"oneOf": [refs[message] for message in body.messages]}
+            answer["description"] = "Messages, one after the other, until one of the two sides has enough."
+            answer["content"] = {kind: {"schema": {"type": "string"}, _MESSAGE: one_of} for kind in body.content_types}
+        elif isinstance(body, str):
             answer["content"] = {body: {} if body == JSON else {"schema": {"type": "string"}}}
         elif body is not None:
             answer["content"] = {JSON: {"schema": refs[body]}}
@@ -162,7 +172,9 @@ def _told(errors: Iterable[type[SwiftclawError]]) -> str:
 def _schemas(routes: Sequence[Route]) -> tuple[dict[type[BaseModel], Json], Json]:
     """Return a reference for each model, and the schemas they point to."""
     into = {route.body for route in routes if route.body is not None}
-    out = {body for route in routes for body in route.answers.values() if isinstance(body, type)}
+    answers = [body for route in routes for body in route.answers.values()]
+    out = {body for body in answers if isinstance(body, type)}
+    out |= {message for body in answers if isinstance(body, Streamed) for message in body.messages}
     refs, found = models_json_schema(
         [(model, "validation") for model in sorted(into | out | {ErrorOut}, key=lambda model: model.__name__)],
         ref_template=_REF,

@@ -136,6 +136,19 @@ class StatsQuery(Model):
     webhook: Text | None = None
 
 
+class StreamQuery(Model):
+    """Which messages, and from when on; `event` is an id or a type, `failed` leaves out attempts that got their 2xx."""
+
+    types: (
+        Annotated[Text, Field(description="Kinds, separated by commas: attempt, delivery, clock, alert, fault.")] | None
+    ) = None
+    since: TimeText | None = None
+    agent: Text | None = None
+    webhook: Text | None = None
+    event: Annotated[Text, Field(description="Id or type of the event.")] | None = None
+    failed: Flag = "0"
+
+
 def flag(text: Flag) -> bool:
     """Return what a flag says."""
     return text in ("1", "true")

@@ -1,4 +1,4 @@
-"""Hears what other dispatchers tell: that something is due, that webhooks changed. It only wakes; polling goes on without it.
+"""Hears what other dispatchers tell: something is due, webhooks changed, the log grew. It only wakes; polling goes on without it.
 
 Its connection also holds the right to run the clock: shared by all whose clock is real, alone for a virtual one. The right
 ends with the connection, so that nobody has to clean up after a dispatcher that died.
@@ -17,9 +17,10 @@ from swiftclaw_local import logs
 from swiftclaw_local.errors import ClockShared
 from swiftclaw_local.storage import postgres_statements as sql
 from swiftclaw_local.storage.postgres_link import connect, lost, reason
+from swiftclaw_local.storage.store import LOOKED_ON_S, WEBHOOKS
 
-DUE: Final = "due"
-WEBHOOKS: Final = "webhooks"
+# Told by who looks on, and heard by none but this: until when the others are to tell that the log grew.
+LOOKING: Final = "looking"
 _AGAIN_S: Final = 0.5
 
 Heard = Callable[[str], None]
@@ -28,17 +29,24 @@ Heard = Callable[[str], None]
 class Listening:
     """One connection that listens and holds the clock. `owner` is this dispatcher, whose own news it does not hear."""
 
-    def __init__(self, url: str, *, owner: str) -> None:
+    def __init__(self, url: str, *, owner: str, monotonic: Callable[[], float]) -> None:
         self._url = url
         self._owner = owner
+        self._monotonic = monotonic
+        self._looked_on_until = 0.0
         self._heard: Heard = lambda _: None
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._task: asyncio.Task[None] | None = None
         self._virtual: bool | None = None
 
     def tell(self, heard: Heard) -> None:
-        """Call `heard` with DUE or WEBHOOKS from now on."""
+        """Call `heard` with DUE, WEBHOOKS or LOG from now on."""
         self._heard = heard
+
+    @property
+    def looked_on(self) -> bool:
+        """Whether another dispatcher wants to know at once when the log grows."""
+        return self._monotonic() < self._looked_on_until
 
     async def hold_clock(self, *, virtual: bool) -> None:
         """Take the right to run a real or a virtual clock. Raises: ClockShared; then the right held before is held on."""
@@ -97,7 +105,11 @@ class Listening:
                 assert self._connection is not None
                 async for notice in self._connection.notifies():
                     owner, _, news = notice.payload.partition(" ")
-                    if owner != self._owner:
+                    if owner == self._owner:
+                        continue
+                    if news == LOOKING:
+                        self._looked_on_until = self._monotonic() + LOOKED_ON_S
+                    else:
                         self._heard(news)
             except (psycopg.Error, ClockShared, OSError) as error:
                 logs.logger().warning(logs.STORE_FAILED, step="listen", error=reason(error))

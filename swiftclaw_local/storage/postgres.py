@@ -16,12 +16,12 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 
-from swiftclaw_local.errors import StorageUnavailable, UnknownWebhook
+from swiftclaw_local.errors import StorageUnavailable, SwiftclawError, UnknownWebhook
 from swiftclaw_local.ids import IdFactory
 from swiftclaw_local.storage import changes
 from swiftclaw_local.storage import postgres_statements as sql
 from swiftclaw_local.storage.adding import Adding, NewEvent
-from swiftclaw_local.storage.listening import DUE, WEBHOOKS, Heard, Listening
+from swiftclaw_local.storage.listening import LOOKING, Heard, Listening
 from swiftclaw_local.storage.postgres_adding import LeaseTerms, NewDelivery, PostgresAdding, to_begin_by
 from swiftclaw_local.storage.postgres_link import PlainConnection, answers, connect_plain, translated
 from swiftclaw_local.storage.postgres_marking import PostgresMarking
@@ -44,6 +44,7 @@ from swiftclaw_local.storage.records import (
     WebhookChange,
 )
 from swiftclaw_local.storage.secretbox import SecretBox
+from swiftclaw_local.storage.store import DUE, LOG, WEBHOOKS
 from swiftclaw_local.storage.subscribers import Subscribers
 
 T = TypeVar("T")
@@ -89,12 +90,13 @@ class PostgresStore:
         self._find_key = find_key
         self._lease = lease
         self._owner = secrets.token_hex(8)  # random, never a host's or pod's name: those come again
-        self._listening = Listening(url, owner=self._owner)
+        self._listening = Listening(url, owner=self._owner, monotonic=lease.monotonic)
         self._reads = SqlReads(read_engine(url))
         self._open: _Running | None = None
         self._plain: psycopg.Connection[Any] | None = None
         self._plain_turn = asyncio.Lock()
         self._news: str | None = None
+        self._log_grew = False
 
     def reads(self) -> SqlReads:
         """Return the reads over the same database."""
@@ -138,6 +140,10 @@ class PostgresStore:
     def listen(self, heard: Heard) -> None:
         """See `Store.listen`."""
         self._listening.tell(heard)
+
+    async def look_on(self) -> None:
+        """See `Store.look_on`."""
+        await self._run(partial(_say, news=f"{self._owner} {LOOKING}"))
 
     async def recover(self, *, now: datetime) -> Opened:
         """See `Store.recover`. Others may be at work: only what nobody holds a lease on any more is given back."""
@@ -259,8 +265,11 @@ class PostgresStore:
 
     def record(self, mark: Mark) -> asyncio.Future[Recorded]:
         """See `Store.record`."""
-        running = self._running
-        return running.writer.put(running.marking.record, mark)
+        return self._running.writer.put(self._write_marks, mark)
+
+    async def _write_marks(self, connection: Connection, marks: list[Mark]) -> Sequence[Recorded | SwiftclawError]:
+        self._log_grew = True
+        return await self._running.marking.record(connection, marks)
 
     async def next_due_at(self, *, except_webhooks: frozenset[str] = frozenset()) -> datetime | None:
         """See `Store.next_due_at`."""
@@ -280,7 +289,7 @@ class PostgresStore:
         """See `Store.set_alert`. Alone, so that of many dispatchers that see it one makes the change."""
         entry_id = self._ids.new("ale", now)
         work = partial(changes.set_alert, alert_id=alert_id, entry_id=entry_id, state=state, count=count, now=now)
-        return await self._work(work, alone=True)
+        return await self._work(work, alone=True, news=LOG)
 
     async def keep_clock(self, clock: KeptClock) -> None:
         """See `Store.keep_clock`."""
@@ -306,6 +315,9 @@ class PostgresStore:
 
     def _take_news(self) -> str | None:
         news, self._news = self._news, None
+        grew, self._log_grew = self._log_grew, False
+        if news is None and grew and self._listening.looked_on:
+            news = LOG
         return None if news is None else f"{self._owner} {news}"
 
     async def _run(self, call: Call[T]) -> T:
@@ -336,6 +348,10 @@ class PostgresStore:
 
 async def _each(connection: Connection, calls: list[Call[Any]]) -> list[Any]:
     return [await call(connection) for call in calls]
+
+
+async def _say(connection: Connection, *, news: str) -> None:
+    await connection.execute("SELECT pg_notify(%b, %b)", (sql.CHANNEL, news))
 
 
 async def _sealed_secret(connection: Connection, *, webhook_id: str) -> bytes:

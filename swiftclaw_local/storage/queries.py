@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -26,14 +26,19 @@ from swiftclaw_local.errors import (
     UnknownWebhook,
 )
 from swiftclaw_local.storage import figures, filters
+from swiftclaw_local.storage import log_reads as log
 from swiftclaw_local.storage.records import (
     Alert,
+    AlertChange,
     AlertEvent,
     Attempt,
     CauseGroup,
     Delivery,
     DeliveryFilter,
     KeptClock,
+    LogEntry,
+    LogHead,
+    LogNews,
     Page,
     StatsPoint,
     StoredEvent,
@@ -226,18 +231,45 @@ class SqlReads:
         of_delivery = select(_attempt).where(_attempt.c.delivery_id == delivery_id).order_by(_attempt.c.lease_token)
         return [to_attempt(row) for row in await self._rows(of_delivery)]
 
-    async def attempts_after(self, attempt_id: str | None, *, limit: int) -> list[Attempt]:
-        """See `Reads.attempts_after`."""
-        statement = select(_attempt)
-        if attempt_id is not None:
-            seen = select(_attempt.c.seq).where(_attempt.c.id == attempt_id).scalar_subquery()
-            statement = statement.where(_attempt.c.seq > func.coalesce(seen, 0))
-        return [to_attempt(row) for row in await self._rows(statement.order_by(_attempt.c.seq).limit(limit))]
+    # --- the log as it grows ------------------------------------------------------------------------------------
 
-    async def newest_attempt_id(self) -> str | None:
-        """See `Reads.newest_attempt_id`."""
-        row = await self._one(select(_attempt.c.id).order_by(_attempt.c.seq.desc()).limit(1))
-        return row[0] if row else None
+    async def log_head(self) -> LogHead:
+        """See `Reads.log_head`."""
+        return await self._read(log.head)
+
+    async def log_before(self, moment: datetime) -> int:
+        """See `Reads.log_before`."""
+        return await self._read(lambda connection: log.before(connection, moment))
+
+    async def log_page(self, after: int, until: int, *, limit: int) -> list[LogEntry]:
+        """See `Reads.log_page`."""
+        return await self._read(lambda connection: log.page(connection, after, until, limit=limit))
+
+    async def log_news(
+        self,
+        after: int,
+        *,
+        missing: Collection[int] = (),
+        after_alert_change: str | None,
+        delivery_ids: Collection[str] = (),
+        limit: int,
+    ) -> LogNews:
+        """See `Reads.log_news`."""
+
+        def ask(connection: Connection) -> LogNews:
+            return LogNews(
+                entries=tuple(log.those(connection, missing) + log.page(connection, after, None, limit=limit)),
+                alert_changes=tuple(log.alert_changes(connection, after=after_alert_change, until=None)),
+                deliveries=tuple(log.deliveries(connection, delivery_ids)),
+            )
+
+        return await self._read(ask)
+
+    async def alert_changes(self, *, after: str | None, until: str | None) -> list[AlertChange]:
+        """See `Reads.alert_changes`."""
+        return await self._read(lambda connection: log.alert_changes(connection, after=after, until=until))
+
+    # --- ids ----------------------------------------------------------------------------------------------------
 
     async def resolve_id(self, kind: str, given: str) -> str:
         """See `Reads.resolve_id`."""

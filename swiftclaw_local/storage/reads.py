@@ -5,17 +5,22 @@ A cursor is opaque text made by the page before. Lists are newest first.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from swiftclaw_local.storage.records import (
     Alert,
+    AlertChange,
     AlertEvent,
     Attempt,
     CauseGroup,
     Delivery,
     DeliveryFilter,
     KeptClock,
+    LogEntry,
+    LogHead,
+    LogNews,
     Page,
     StatsPoint,
     StoredEvent,
@@ -71,11 +76,31 @@ class Reads(Protocol):
     async def attempts(self, delivery_id: str) -> list[Attempt]:
         """Return a delivery's attempts in the order they were made."""
 
-    async def attempts_after(self, attempt_id: str | None, *, limit: int) -> list[Attempt]:
-        """Return attempts recorded after this one, in the order of recording; None, or one that is forgotten, starts at the first."""
+    async def log_head(self) -> LogHead:
+        """Return where the log ends."""
 
-    async def newest_attempt_id(self) -> str | None:
-        """Return the id of the attempt recorded last."""
+    async def log_before(self, moment: datetime) -> int:
+        """Return the `seq` of the log's last entry before the first that ended at this time or later; the newest if none did."""
+
+    async def log_page(self, after: int, until: int, *, limit: int) -> list[LogEntry]:
+        """Return entries with after < seq <= until, in the order of recording."""
+
+    async def log_news(
+        self,
+        after: int,
+        *,
+        missing: Collection[int] = (),
+        after_alert_change: str | None,
+        delivery_ids: Collection[str] = (),
+        limit: int,
+    ) -> LogNews:
+        """Return, as of one moment, the entries with a higher `seq`, `limit` of them at most, and those of `missing` that came.
+
+        With them the alert changes after that one (None: all), and these deliveries as far as they exist.
+        """
+
+    async def alert_changes(self, *, after: str | None, until: str | None) -> list[AlertChange]:
+        """Return what alerts did after one change and up to another, in its order; None bounds nothing."""
 
     async def resolve_id(self, kind: str, given: str) -> str:
         """Return the one id of a kind (`dlv` or `evt`) that is, or begins or ends with, what was given; `@last`, `@last-failed` too.

@@ -323,3 +323,68 @@ class Page(Generic[T]):
 
     rows: list[T]
     next: str | None
+
+
+@hot_value
+class LogEntry:
+    """One row of the log with what is to be said of it in a line, and how its delivery stands now.
+
+    `seq` goes up as attempts are recorded. `answer_start` is the first bytes of the answer's body; not of a success with a long one.
+    """
+
+    seq: int
+    id: str
+    delivery_id: str
+    event_id: str
+    event_type: str
+    agent: str
+    webhook_id: str
+    url: str
+    number: int
+    retry: int
+    trigger: Trigger
+    scheduled: bool
+    replay_of: str | None
+    outcome: AttemptOutcome
+    ended_at: datetime
+    duration_ms: int
+    status: int | None
+    error_class: str | None
+    fault: str | None
+    answer_head: bytes | None
+    answer_start: bytes | None
+    state: str  # the value of a State
+    attempts: int
+    due_at: datetime
+    reason: str | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it brought no 2xx."""
+        return self.status is None or not 200 <= self.status <= 299
+
+
+@dataclass(frozen=True, slots=True)
+class AlertChange:
+    """One change of an alert with the rule it is about; None where the alert was removed since."""
+
+    change: AlertEvent
+    alert: Alert | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """Where the log ends: the newest `seq` (0: empty), those just below it that are not there, and the newest alert change."""
+
+    seq: int
+    absent: tuple[int, ...]
+    alert_change: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogNews:
+    """What is new in the log: entries and alert changes, each in their order, and the deliveries that were asked for."""
+
+    entries: tuple[LogEntry, ...]
+    alert_changes: tuple[AlertChange, ...]
+    deliveries: tuple[Delivery, ...]

@@ -179,6 +179,9 @@ class SqliteStore:
     def listen(self, heard: Callable[[str], None]) -> None:
         """See `Store.listen`. There is nobody else."""
 
+    async def look_on(self) -> None:
+        """See `Store.look_on`. There is nobody else."""
+
     # --- webhooks -----------------------------------------------------------------------------------------------
 
     async def add_webhook(self, webhook: Webhook, *, secret: str) -> Webhook:

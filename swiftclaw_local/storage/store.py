@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from swiftclaw_local.storage.records import (
     Accepted,
@@ -26,6 +26,12 @@ from swiftclaw_local.storage.records import (
     Webhook,
     WebhookChange,
 )
+
+# What other dispatchers tell: something is due; webhooks changed; the log grew, told only to those who look on.
+DUE: Final = "due"
+WEBHOOKS: Final = "webhooks"
+LOG: Final = "log"
+LOOKED_ON_S: Final = 3.0
 
 
 class Store(Protocol):
@@ -58,7 +64,10 @@ class Store(Protocol):
         """Take the right to run a real clock beside other dispatchers, or a virtual one alone. Raises: ClockShared."""
 
     def listen(self, heard: Callable[[str], None]) -> None:
-        """Call `heard` when other dispatchers tell that something is `due`, or that `webhooks` changed."""
+        """Call `heard` with DUE, WEBHOOKS or LOG when other dispatchers tell so."""
+
+    async def look_on(self) -> None:
+        """Have other dispatchers tell LOG for the next `LOOKED_ON_S` seconds; there are none where one engine has it all."""
 
     async def close(self) -> None:
         """Write everything down and let go of the database."""

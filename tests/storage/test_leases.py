@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,12 @@ from swiftclaw_local.errors import (
 from swiftclaw_local.ids import IdFactory
 from swiftclaw_local.scheduler.clock import SystemTime
 from swiftclaw_local.storage import postgres, postgres_writer
-from swiftclaw_local.storage.listening import DUE, WEBHOOKS
 from swiftclaw_local.storage.postgres import Lease, PostgresStore
 from swiftclaw_local.storage.postgres_link import connect
 from swiftclaw_local.storage.postgres_reads import read_engine
 from swiftclaw_local.storage.records import WebhookChange
 from swiftclaw_local.storage.states import State
-from swiftclaw_local.storage.store import Store
+from swiftclaw_local.storage.store import DUE, LOG, WEBHOOKS, Store
 from swiftclaw_local.storage.tables import METADATA
 from tests.postgres_server import PostgresServer
 from tests.storage.databases import KEY, PostgresDatabase, ReadableStore
@@ -246,6 +245,26 @@ async def test_others_are_told_of_what_is_due_and_of_changed_webhooks(store: Sto
     assert await asyncio.wait_for(heard.get(), 5) == WEBHOOKS
     await store.add_event(event(), now=NOW)
     assert await asyncio.wait_for(heard.get(), 5) == DUE
+
+
+async def test_that_the_log_grew_is_told_to_those_who_look_on_and_to_nobody_else(store: Store, other: Store) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    other.listen(heard.put_nowait)
+    await other.hold_clock(virtual=False)
+    await store.hold_clock(virtual=False)
+    await store.add_webhook(webhook(), secret="s")
+    assert await asyncio.wait_for(heard.get(), 5) == WEBHOOKS
+    await store.record(succeeded(await leased(store, 1)))
+    await store.add_event(event(2), now=NOW)
+    assert await asyncio.wait_for(heard.get(), 5) == DUE
+    await other.look_on()
+    news, number = "", 3
+    async with asyncio.timeout(5):
+        while news != LOG:  # until `store` has heard that it is looked on
+            await store.record(succeeded(await leased(store, number)))
+            number += 1
+            with suppress(TimeoutError):
+                news = await asyncio.wait_for(heard.get(), 0.1)
 
 
 async def test_a_virtual_clock_is_for_one_alone(store: Store, other: Store) -> None:

@@ -248,16 +248,6 @@ async def test_stats_have_a_point_for_every_step_and_each_attempt_in_one(store: 
     assert [point.sent for point in mine] == [1, 1]
 
 
-async def test_attempts_are_read_on_from_the_last_one_seen(store: Store, reads: Reads) -> None:
-    assert await reads.newest_attempt_id() is None
-    await store.add_webhook(webhook(), secret="s")
-    ids = [(await store.record(succeeded(await leased(store, number)))).attempt_id for number in range(4)]
-    assert await reads.newest_attempt_id() == ids[-1]
-    assert [a.id for a in await reads.attempts_after(None, limit=2)] == ids[:2]
-    assert [a.id for a in await reads.attempts_after(ids[1], limit=10)] == ids[2:]
-    assert await reads.attempts_after(ids[3], limit=10) == []
-
-
 async def test_an_id_is_found_by_itself_its_beginning_or_its_ending(store: Store, reads: Reads) -> None:
     for number in (1, 12, 22):
         await store.add_event(event(number), now=NOW)

@@ -14,6 +14,7 @@ from swiftclaw_local.server.routes import (
     health,
     local,
     stats,
+    stream,
     webhooks,
 )
 
@@ -23,6 +24,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *deliveries.ROUTES,
     *alerts.ROUTES,
     *stats.ROUTES,
+    *stream.ROUTES,
     *clock.ROUTES,
     *faults.ROUTES,
     *event_types.ROUTES,
