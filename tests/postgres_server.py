@@ -33,6 +33,7 @@ _OPTIONS: Final = (
     *("-c", "fsync=off"),
     *("-c", "max_connections=200"),
     *("-c", "shared_buffers=32MB"),
+    *("-c", "dynamic_shared_memory_type=mmap"),  # in its folder: a server that is killed removes nothing elsewhere
     *("-c", "autovacuum=off"),
 )
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,6 +38,7 @@ from swiftclaw_local.platform.webhooks import Webhooks
 from swiftclaw_local.scheduler.clock import Clock, ClockSetting, monotonic, restored
 from swiftclaw_local.scheduler.wake import Heartbeat
 from swiftclaw_local.settings import DatabaseUrl, Settings
+from swiftclaw_local.storage.ephemeral import new_private_folder, remove
 from swiftclaw_local.storage.reads import Reads
 from swiftclaw_local.storage.records import Opened
 from swiftclaw_local.storage.secretbox import given_key, read_key
@@ -55,7 +54,6 @@ LEASE_MARGIN_S: Final = 2.0
 RETENTION_S: Final = 60.0
 PRUNED_AT_ONCE: Final = 200
 PRUNE_PAUSE_S: Final = 0.05
-_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder in memory; mkdtemp makes a private one in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +178,7 @@ class Platform:
             opened = await database.store.recover(now=clock.now())
         except BaseException:
             await database.store.close()
-            _remove(database.folder_to_remove)
+            remove(database.folder_to_remove)
             raise
         return cls(settings, database, clock, opened, sender=sender, log=log or logs.logger())
 
@@ -209,7 +207,7 @@ class Platform:
             self._log.warning(logs.STORE_FAILED, step="stop", error=error.message)
         await self._sender.close()
         await self._store.close()
-        _remove(self._database.folder_to_remove)
+        remove(self._database.folder_to_remove)
         self._log.info(logs.ENGINE_STOPPED)
 
     def ready(self) -> str | None:
@@ -347,7 +345,7 @@ def _database(settings: Settings) -> Database:
     folder = None
     path = settings.db
     if settings.ephemeral:
-        folder = Path(tempfile.mkdtemp(prefix="swiftclaw-", dir=_MEMORY if _MEMORY.is_dir() else None))
+        folder = new_private_folder()
         path = folder / settings.db.name
     kept: Durability = "normal" if settings.durability == "normal" else "full"
     durability: Durability = "off" if settings.ephemeral else kept
@@ -390,8 +388,3 @@ def check_clock_of_worker(settings: Settings, *, rate: float) -> None:
             "A worker runs on real time; a manual or fast clock is for one dispatcher alone.",
             hint="Leave --clock out, and set the server's clock to real: swiftclaw clock resume",
         )
-
-
-def _remove(folder: Path | None) -> None:
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
