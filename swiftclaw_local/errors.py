@@ -98,6 +98,12 @@ class UnknownFaultKind(InvalidInput):
     code = "unknown_fault_kind"
 
 
+class InvalidScenario(InvalidInput):
+    """The scenario cannot be read."""
+
+    code = "invalid_scenario"
+
+
 class BodyTooLarge(InvalidInput):
     """The body is larger than what is accepted."""
 
@@ -153,6 +159,12 @@ class UnknownStarter(NotFound):
     """There is no starter of this name."""
 
     code = "unknown_starter"
+
+
+class UnknownScenario(NotFound):
+    """There is no scenario of this name, and no such file."""
+
+    code = "unknown_scenario"
 
 
 class UnknownReport(NotFound):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,14 +35,18 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "dispatcher": EVERYONE | {"events", "scheduler", "storage"},
     "certify": EVERYONE | {"events", "scheduler", "dispatcher"},
     "platform": EVERYONE | {"events", "scheduler", "storage", "dispatcher", "certify"},
-    "server": EVERYONE | {"events", "scheduler", "storage", "dispatcher", "certify", "platform"},
-    "cli": frozenset({"", "errors", "settings", "durations"}),
+    "plays": EVERYONE | {"events", "dispatcher", "certify"},  # of these two only what PLAYS_MAY_LOAD names
+    "server": EVERYONE | {"events", "scheduler", "storage", "dispatcher", "certify", "platform", "plays"},
+    "cli": frozenset({"", "errors", "settings", "durations", "plays"}),
     "__main__": frozenset({"cli"}),
-    "testing": frozenset({"", "errors", "settings", "durations"}),  # the server runs as a child process
+    "testing": frozenset({"", "errors", "settings", "durations", "plays"}),  # the server runs as a child process
     "pytest_plugin": frozenset({"errors", "testing"}),
 }
 # the exceptions: two commands load what they run in their own process, inside a function or for the type checker alone
 LOADS_LAZILY: Final = {"cli/serve.py": "server", "cli/certify.py": "certify"}
+
+# what is a table and loads no engine: commands and tests play without one
+PLAYS_MAY_LOAD: Final = ("swiftclaw_local.dispatcher.fault_kinds.", "swiftclaw_local.certify.catalog.")
 
 # third party -> where it may be imported
 THIRD_PARTIES: Final[dict[str, tuple[str, ...]]] = {
@@ -242,6 +247,18 @@ RULES: Final[dict[str, Callable[[Path], list[str]]]] = {
 @pytest.mark.parametrize("rule", RULES)
 def test_every_module_keeps_the_rule(rule: str) -> None:
     assert [complaint for path in MODULES for complaint in RULES[rule](path)] == []
+
+
+def test_what_is_played_loads_no_engine() -> None:
+    """Commands and tests play scenarios over the API, in a process of their own."""
+    plays = [path for path in MODULES if part_of(path) == "plays"]
+    named = {name for path in plays for _, name in imports(path, tree_of(path))}
+    ours = {name for name in named if part_imported(name) in ("dispatcher", "certify")}
+    assert ours == {name for name in ours if name.startswith(PLAYS_MAY_LOAD)} != set()
+    load = "import sys, swiftclaw_local.plays.playing; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", load], capture_output=True, text=True, check=True).stdout.split()
+    third = {name.partition(".")[0] for name in loaded} & THIRD_PARTIES.keys()
+    assert sorted(third - {"sqlite3"}) == []
 
 
 def test_every_part_stands_in_the_import_rule() -> None:

@@ -154,6 +154,9 @@ class Client:
             if not fresh and method == "GET" and isinstance(error, (ConnectionError, http.client.RemoteDisconnected)):
                 return self._send(method, target, data, headers, limit)
             raise self._no_answer(error) from None
+        except BaseException:  # interrupted: an answer that nobody has read must not be the next request's
+            self.close()
+            raise
         if response.will_close:
             self.close()
         return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, body)

@@ -11,7 +11,7 @@ import click
 
 from swiftclaw_local.cli.app import App, pass_app
 from swiftclaw_local.cli.clock_texts import lead_text, mode_text, scheduled_text
-from swiftclaw_local.cli.output import after_text, counted, moment_text
+from swiftclaw_local.cli.output import Output, after_text, counted, moment_text
 from swiftclaw_local.cli.shape import group
 from swiftclaw_local.durations import parse_duration
 from swiftclaw_local.errors import InvalidDuration
@@ -114,7 +114,7 @@ def _show_moved(app: App, moved: dict[str, Any]) -> None:
     times = [after_text(send["after_s"]) for send in moved["sends"]]
     width = max((len(time) for time in times), default=0)
     for time, send in zip(times, moved["sends"], strict=True):
-        out.line(f"{time:<{width}}   {_send_text(app, send)}")
+        out.line(f"{time:<{width}}   {send_text(send, out)}")
     out.line(
         f"Now {moment_text(moved['now'])}. {counted(len(moved['sends']), 'send')}, "
         f"{moved['delivered']} delivered, {moved['scheduled']} still scheduled."
@@ -124,9 +124,8 @@ def _show_moved(app: App, moved: dict[str, Any]) -> None:
     return None
 
 
-def _send_text(app: App, send: dict[str, Any]) -> str:
+def send_text(send: dict[str, Any], out: Output) -> str:
     """Return one attempt: `dlv_…7qm9  retry 1/5   500   28 ms   delivered`; "retrying" goes without saying."""
-    out = app.output
     kind = f"retry {send['retry']}/{send['retries_max']}" if send["retry"] else "first send"
     end = "" if send["state"] in ("retrying", "sending", "scheduled") else f"   {out.state(send['state'])}"
     answer = out.status(send["status"], send["error"])

@@ -16,7 +16,7 @@ EXIT_CODES: Final = {
     0: "done",
     1: "what was checked failed: a delivery is not 2xx, a signature does not match, a replay left failures",
     2: "wrong usage: the command line or a value in it",
-    3: "not found: no such agent, webhook, event, delivery, alert or starter",
+    3: "not found: no such agent, webhook, event, delivery, alert, starter or scenario",
     4: "no server, or it cannot be reached",
     5: "conflict: the port is taken, it exists already, or its state does not allow this",
     124: "waited as long as asked, in vain",

@@ -59,6 +59,7 @@ JOBS: Final[dict[str, tuple[Entry, ...]]] = {
     "Send": (
         Entry("trigger", _HERE + "trigger:trigger", "Announce an event, and see what the receivers answer."),
         Entry("events", _HERE + "events:events", "Look at the events that were announced.", ("list", "show", "body")),
+        Entry("play", _HERE + "play:play", "Play a whole story against a receiver: a bad deployment, an attacker."),
         Entry("fault", _HERE + "faults:fault", "Misbehave toward receivers on purpose.", ("add", "list", "clear")),
     ),
     "Look": (

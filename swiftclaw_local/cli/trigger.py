@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from swiftclaw_local.cli import completion
 from swiftclaw_local.cli.app import App, pass_app
@@ -67,6 +68,7 @@ class Emission:
 @click.option("--allow-unknown-type", is_flag=True, help="Send a type that SwiftClaw does not have.")
 @click.option("--agent-run", metavar="ENDING", help="An agent's whole run: completed, failed or timeout.")
 @click.option("--deployment", metavar="ENDING", help="A whole deployment: completed or failed.")
+@click.option("--scenario", metavar="NAME", help="A whole story, as swiftclaw play does; all else is in it.")
 @pass_app
 def trigger(
     app: App,
@@ -84,6 +86,7 @@ def trigger(
     fault: str | None,
     agent_run: str | None,
     deployment: str | None,
+    scenario: str | None,
     listing: bool,
     exact: bool,
     no_wait: bool,
@@ -92,6 +95,8 @@ def trigger(
     """Announce an event of a TYPE, as agent.completed. Exit 1 when a delivery did not get its 2xx."""
     if listing:
         return _list(app)
+    if scenario is not None:
+        return _play(app, event_type, scenario, agent=agent, webhook=webhook)
     ending = agent_run or deployment
     _check_usage(event_type, ending=ending, both=bool(agent_run and deployment), many=count > 1, event_id=event_id)
     if ending or event_type is None:
@@ -134,6 +139,23 @@ def _check_usage(event_type: str | None, *, ending: str | None, both: bool, many
             hint="Leave out --id: each event gets its own.",
             field="--id",
         )
+
+
+def _play(app: App, event_type: str | None, scenario: str, *, agent: str, webhook: str | None) -> int:
+    """Play a scenario. Raises: InvalidInput when options were given that belong to a single event."""
+    from swiftclaw_local.cli.play import play_scenario  # noqa: PLC0415 - few need it
+    from swiftclaw_local.plays.playing import Asked  # noqa: PLC0415 - likewise
+
+    context = click.get_current_context()
+    typed = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if event_type is not None or typed - {"scenario", "agent", "webhook"}:
+        raise InvalidInput(
+            "A scenario says itself which events, and how often.",
+            hint="Only --agent and --webhook go with it: swiftclaw trigger --scenario attacker",
+            field="--scenario",
+        )
+    whose = agent if "agent" in typed else None
+    return play_scenario(app, scenario, Asked(whose, None if webhook is None else numbered("webhook", webhook)))
 
 
 def _list(app: App) -> int:
