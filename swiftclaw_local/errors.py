@@ -104,6 +104,18 @@ class InvalidScenario(InvalidInput):
     code = "invalid_scenario"
 
 
+class InvalidRecording(InvalidInput):
+    """The recording cannot be read; nothing of it was announced."""
+
+    code = "invalid_recording"
+
+
+class RecordingTooNew(InvalidRecording):
+    """The recording was written by a newer version; nothing of it was announced."""
+
+    code = "recording_too_new"
+
+
 class BodyTooLarge(InvalidInput):
     """The body is larger than what is accepted."""
 
@@ -254,6 +266,24 @@ class ClockBackwards(Conflict):
     """The clock never goes back."""
 
     code = "clock_backwards"
+
+
+class RecordingRuns(Conflict):
+    """A recording runs already."""
+
+    code = "recording_runs"
+
+
+class NoRecording(Conflict):
+    """No recording runs."""
+
+    code = "no_recording"
+
+
+class FileExists(Conflict):
+    """The file exists already."""
+
+    code = "file_exists"
 
 
 class WaitTimeout(Conflict):

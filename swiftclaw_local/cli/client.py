@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -18,6 +18,8 @@ from swiftclaw_local.errors import NoServer, WaitTimeout, error_of
 PATIENCE_S: Final = 30.0  # how long an answer may take when nobody said otherwise
 CONNECT_S: Final = 5.0
 _PAGE: Final = 500
+_PIECE: Final = 64 * 1024
+NDJSON: Final = "application/x-ndjson"
 
 
 class Answer(NamedTuple):
@@ -109,18 +111,48 @@ class Client:
         long: bool = False,
     ) -> Answer:
         """Send one request and return the answer as it is, whatever its status. Raises: NoServer, WaitTimeout."""
-        target = self._parts.path + path + _query_text(query or {})
         data = None if body is None else json.dumps(body).encode()
-        sent = {"Accept": "application/json", **(headers or {})}
+        sent = self._headers() | dict(headers or {})
         if data is not None:
             sent["Content-Type"] = "application/json"
-        if self._token:
-            sent["Authorization"] = f"Bearer {self._token}"
         limit = self._timeout_s or (None if long else PATIENCE_S)
-        answer = self._send(method, target, data, sent, limit)
+        answer = self._send(method, self._target(path, query or {}), data, sent, limit)
         if self._trace:
             self._trace(f"{method} {self.address.url}{path}{_query_text(query or {})} -> {answer.status}")
         return answer
+
+    def upload(self, path: str, pieces: Iterable[bytes], **query: Any) -> Any:
+        """Send a body piece by piece, and return the JSON of the answer, which may take any time. Raises: as `get`."""
+        sent = self._headers() | {"Content-Type": NDJSON}
+        answer = self._send("POST", self._target(path, query), pieces, sent, self._timeout_s)
+        if self._trace:
+            self._trace(f"POST {self.address.url}{path}{_query_text(query)} -> {answer.status}")
+        document = self._document(answer)
+        if answer.status >= 400:
+            raise error_of(answer.status, document)
+        return document
+
+    def stream(self, path: str, **query: Any) -> Iterator[bytes]:
+        """Yield what is at a path as it comes, over a connection of its own. Raises: as `get`; NoServer when it breaks off."""
+        self.close()
+        limit = self._timeout_s or PATIENCE_S
+        connection = self._open()
+        try:
+            connection.sock.settimeout(limit)
+            connection.request("GET", self._target(path, query), headers=self._headers())
+            response = connection.getresponse()
+            if response.status >= 400:
+                raise error_of(response.status, self._document(Answer(response.status, {}, response.read())))
+            while piece := response.read(_PIECE):
+                yield piece
+        except TimeoutError:
+            raise WaitTimeout(
+                f"Nothing came from {self.address.url} for {limit:g}s.", hint="Wait longer: --timeout 60s"
+            ) from None
+        except (OSError, http.client.HTTPException) as error:
+            raise self._no_answer(error) from None
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -130,8 +162,20 @@ class Client:
 
     # --- the connection -----------------------------------------------------------------------------------------
 
+    def _target(self, path: str, query: Mapping[str, Any]) -> str:
+        return self._parts.path + path + _query_text(query)
+
+    def _headers(self) -> dict[str, str]:
+        token = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        return {"Accept": "application/json", **token}
+
     def _send(
-        self, method: str, target: str, data: bytes | None, headers: dict[str, str], limit: float | None
+        self,
+        method: str,
+        target: str,
+        data: bytes | Iterable[bytes] | None,
+        headers: dict[str, str],
+        limit: float | None,
     ) -> Answer:
         fresh = self._connection is None
         connection = self._connection or self._open()

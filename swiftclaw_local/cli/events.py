@@ -14,6 +14,7 @@ from swiftclaw_local.cli.delivery_texts import LIST_COLUMNS, list_cells
 from swiftclaw_local.cli.flags import said_as, typed_id
 from swiftclaw_local.cli.looking import event_bytes, say, view_of
 from swiftclaw_local.cli.output import Column, clean, counted, moment_text
+from swiftclaw_local.cli.recordings import export_events
 from swiftclaw_local.cli.shape import group
 
 _PATH: Final = "/v1/events"
@@ -49,6 +50,23 @@ def list_events(app: App, event_type: str | None, agent: str | None, since: str 
         for event in reversed(listed["data"])
     ]
     return app.output.table(COLUMNS, rows)
+
+
+@events.command("export")
+@click.option("--type", "event_type", metavar="TYPE", help="Only this event type.")
+@click.option("--agent", shell_complete=completion.agents, help="Only this agent's.")
+@click.option("--since", metavar="TIME", help="Only since then: 14:02, 2026-11-23 09:00, 2h ago.")
+@click.option("--output", metavar="FILE", help="Into this file, which only you may read (default: stdout).")
+@click.option("--overwrite", is_flag=True, help="Write over the file if it exists.")
+@pass_app
+def export(
+    app: App, event_type: str | None, agent: str | None, since: str | None, *, output: str | None, overwrite: bool
+) -> None:
+    """Write events down for `swiftclaw play`, oldest first, one JSON object a line.
+
+    The bytes of each event are exact; no secret is in it.
+    """
+    export_events(app, event_type=event_type, agent=agent, since=since, output=output, overwrite=overwrite)
 
 
 @events.command("show")

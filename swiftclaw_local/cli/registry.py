@@ -58,8 +58,19 @@ JOBS: Final[dict[str, tuple[Entry, ...]]] = {
     ),
     "Send": (
         Entry("trigger", _HERE + "trigger:trigger", "Announce an event, and see what the receivers answer."),
-        Entry("events", _HERE + "events:events", "Look at the events that were announced.", ("list", "show", "body")),
+        Entry(
+            "events",
+            _HERE + "events:events",
+            "Look at the events that were announced.",
+            ("list", "show", "body", "export"),
+        ),
         Entry("play", _HERE + "play:play", "Play a whole story against a receiver: a bad deployment, an attacker."),
+        Entry(
+            "record",
+            _HERE + "recordings:record",
+            "Record what is announced into a file, to play it again.",
+            ("start", "show", "save", "stop"),
+        ),
         Entry("fault", _HERE + "faults:fault", "Misbehave toward receivers on purpose.", ("add", "list", "clear")),
     ),
     "Look": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -84,6 +85,22 @@ class Events:
             known = await self._reads.event(event.id)
             again = self._event(agent, type, content, id=id, created=known.created_at, now=now)
             return await self._add(again, only_webhook=webhook, now=now, fault=shown)
+
+    async def announce_again(
+        self, body: bytes, *, agent: str | None, created: datetime, keep_id: bool, webhook: str | None = None
+    ) -> Accepted:
+        """Announce what was announced once: the same bytes with `keep_id`, else the same type and data as a new event of now.
+
+        `body` is the JSON of an event, `created` the time in it. With `keep_id` an event that is there already is `known`.
+
+        Raises: EventIdTaken when another event has its id; ServerStopping.
+        """
+        now, event = self._clock.now(), json.loads(body)
+        if keep_id:
+            stored = StoredEvent(event["id"], event["type"], agent, created, body)
+        else:
+            stored = self._event(agent or "", event["type"], event["data"], id=None, created=None, now=now)
+        return await self._add(stored, only_webhook=webhook, now=now)
 
     async def run_agent(self, agent: str, *, ending: str) -> list[Accepted]:
         """Emit `agent.invoked` now and its ending after the run's duration on the engine's clock. Raises: InvalidInput."""

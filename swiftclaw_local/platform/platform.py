@@ -1,7 +1,7 @@
 """The whole fake as one object, wired from the settings; it starts and stops the parts in their order.
 
 The server and the tests speak to this and its parts: `webhooks`, `events`, `deliveries`, `faults`, `certifications`,
-`alerts`, `timeline`.
+`recordings`, `alerts`, `timeline`.
 It knows no HTTP and prints nothing.
 """
 
@@ -33,6 +33,7 @@ from swiftclaw_local.platform.certifications import Certifications
 from swiftclaw_local.platform.deliveries import Deliveries
 from swiftclaw_local.platform.events import Events
 from swiftclaw_local.platform.faults import Faults
+from swiftclaw_local.platform.recordings import Recordings
 from swiftclaw_local.platform.timeline import Timeline
 from swiftclaw_local.platform.webhooks import Webhooks
 from swiftclaw_local.scheduler.clock import Clock, ClockSetting, monotonic, restored
@@ -154,6 +155,7 @@ class Platform:
         self.certifications = Certifications(
             store, reads, clock=clock, addresses=self.addresses, new_poster=self._new_poster
         )
+        self.recordings = Recordings(reads, clock=clock)
         self.alerts = Alerts(store, reads, judge=self._judge, clock=clock)
         self.timeline = Timeline(store, clock=clock, engine=engine, alerts=self._judge, journal=self._journal, log=log)
 
@@ -244,6 +246,7 @@ class Platform:
         await self._store.reset(keep_webhooks=keep_webhooks)
         self.watch.forgotten()
         self.certifications.forget()
+        self.recordings.start_over()
         if seed is not None:
             self._database.ids.start_over(seed)
         self.clock.start_over(rate=rate, at=at)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final, Literal, get_type_hints
@@ -41,10 +41,10 @@ _MORE_WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer whose status or form is decided by the handler; `body` is a model, or bytes sent as they are."""
+    """An answer whose status or form is decided by the handler; `body` is a model, or bytes sent as they are, whole or as they come."""
 
     status: int
-    body: BaseModel | bytes | None = None
+    body: BaseModel | bytes | AsyncIterator[bytes] | None = None
     content_type: str = JSON
 
 
@@ -61,6 +61,7 @@ class Route:
     """One route: its handler, the scope a token needs for it, and for the OpenAPI document its answers and errors.
 
     The first of `answers` is the status of a plain model; a text instead of a model is the content type of raw bytes.
+    `takes` is the content type of a body that the handler itself reads from the request.
     """
 
     method: str
@@ -69,6 +70,7 @@ class Route:
     scope: Scope
     answers: Mapping[int, type[BaseModel] | str | Streamed | None]
     errors: tuple[type[SwiftclawError], ...] = ()
+    takes: str | None = None
     query: type[BaseModel] | None = field(init=False)
     body: type[BaseModel] | None = field(init=False)
     headers: tuple[str, ...] = field(init=False)
@@ -98,14 +100,34 @@ def aiohttp_handler(route: Route, platform: Platform) -> Callable[[web.Request],
         answer = await route.handle(**given)
         if isinstance(answer, web.StreamResponse):
             return answer
+        if isinstance(answer, Answer) and isinstance(answer.body, AsyncIterator):
+            return await _streamed(request, answer, answer.body)
         return response(answer if isinstance(answer, Answer) else Answer(status, answer))
 
     return handle
 
 
+async def _streamed(request: web.Request, answer: Answer, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
+    """Send an answer as its pieces come. What goes wrong before the first one is still an error answer; later, the answer breaks off."""
+    first = await anext(pieces, b"")
+    sent = web.StreamResponse(status=answer.status, headers={"Content-Type": answer.content_type, **SAFE_HEADERS})
+    await sent.prepare(request)
+    await sent.write(first)
+    try:
+        async for piece in pieces:
+            await sent.write(piece)
+    except SwiftclawError:
+        if request.transport is not None:
+            request.transport.abort()  # without the end of the chunks, nobody takes it for all
+        raise
+    await sent.write_eof()
+    return sent
+
+
 def response(answer: Answer) -> web.Response:
     """Return the answer as aiohttp sends it."""
     body = answer.body
+    assert not isinstance(body, AsyncIterator)
     if body is None:
         return web.Response(status=answer.status)
     sent = body.__pydantic_serializer__.to_json(body) if isinstance(body, BaseModel) else body

@@ -188,6 +188,12 @@ class CertifyRequest(Model):
     effects_url: Url | None = None
 
 
+class RecordingStart(Model):
+    """Record from now on; `file` is where whoever asks wants it in the end. The server writes no file."""
+
+    file: Annotated[str, Field(min_length=1, max_length=4096, pattern="^[^\\x00]*$")]
+
+
 class VerifyRequest(Model):
     """Check a signature over a body, base64 of its exact bytes."""
 

@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 from aiohttp import web
 
 from swiftclaw_local.errors import BodyTooLarge, InvalidInput, InvalidJson
-from swiftclaw_local.events.event import MAX_DEPTH, MAX_INTEGER
+from swiftclaw_local.events.sendable import MAX_DEPTH, MAX_INTEGER
 
 MAX_BODY: Final = 1024 * 1024
 READ_S: Final = 10.0

@@ -352,6 +352,27 @@ class StatusOut(Model):
     stuck: int
 
 
+class RecordingOut(Model):
+    """A recording: the file it is for, since when, and how many events were announced since then."""
+
+    file: str
+    began: Seconds
+    events: int
+
+
+class ImportedOut(Model):
+    """What became of a recording. `known` events were there already and were not announced again.
+
+    `states` counts the deliveries by how they stood when this answered; `delivery_ids` are the first 1,000.
+    """
+
+    events: int
+    known: int
+    deliveries: int
+    states: dict[str, int]
+    delivery_ids: list[str]
+
+
 class PrunedOut(Model):
     """How many events were deleted, with all that belongs to them."""
 

@@ -101,6 +101,9 @@ def _operation(route: Route, refs: dict[type[BaseModel], Json], *, with_tokens: 
             "required": any(field.is_required() for field in route.body.model_fields.values()),
             "content": {JSON: {"schema": refs[route.body]}},
         }
+    if route.takes is not None:
+        schema = {"type": "string", "minLength": 1}
+        operation["requestBody"] = {"required": True, "content": {route.takes: {"schema": schema}}}
     if needs_token:
         operation["security"] = [{"token": [route.scope]}]
     return operation
@@ -152,7 +155,7 @@ def _errors(route: Route, *, with_tokens: bool) -> Json:
     """Return the errors by status, each with its codes and what they mean."""
     errors: list[type[SwiftclawError]] = [*route.errors, *_ANY_ROUTE]
     errors += [UnknownRoute] if route.path_names else []
-    errors += [BodyTooLarge] if route.body is not None else []
+    errors += [BodyTooLarge] if route.body is not None or route.takes is not None else []
     errors += [TokenRequired] if with_tokens else []
     by_status: dict[int, list[type[SwiftclawError]]] = {}
     for error in dict.fromkeys(errors):

@@ -78,6 +78,24 @@ class EventsQuery(Model):
     cursor: CursorText | None = None
 
 
+class ExportQuery(Model):
+    """Which events to export; `recording` are those of the recording that runs."""
+
+    type: Text | None = None
+    agent: Text | None = None
+    since: TimeText | None = None
+    recording: Flag = "0"
+
+
+class ImportQuery(Model):
+    """How to announce a recording: as the same events or as new ones, to whom, and what to wait for before answering."""
+
+    keep_ids: Flag = "0"
+    webhook: Annotated[Text, Field(description="Only to this webhook, whatever agent the events are of.")] | None = None
+    wait: Literal["none", "first"] = "none"
+    timeout: WaitText = "60s"
+
+
 class DeliveriesQuery(Model):
     """Which deliveries to list; `failed` are those that ended dead, `unresolved` those no delivery brought through."""
 

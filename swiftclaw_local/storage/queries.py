@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import sqlalchemy
-from sqlalchemy import Engine, Row, and_, func, literal_column, or_, select
+from sqlalchemy import Engine, Row, Select, and_, func, literal_column, or_, select
 from sqlalchemy.engine import Connection
 
 from swiftclaw_local.errors import (
@@ -31,6 +31,7 @@ from swiftclaw_local.storage.records import (
     Alert,
     AlertChange,
     AlertEvent,
+    Announced,
     Attempt,
     CauseGroup,
     Delivery,
@@ -159,17 +160,39 @@ class SqlReads:
         cursor: str | None = None,
     ) -> Page[StoredEvent]:
         """See `Reads.events`."""
-        statement = select(_event)
-        for column, value in ((_event.c.agent, agent), (_event.c.type, type)):
-            if value is not None:
-                statement = statement.where(column == value)
-        if since is not None:
-            statement = statement.where(_event.c.accepted_at >= since)
+        statement = _chosen(agent, type, since)
         if cursor is not None:
             statement = statement.where(_event.c.seq < _checked_number(cursor))
         rows = await self._rows(statement.order_by(_event.c.seq.desc()).limit(limit + 1))
         page = _page(rows, limit, key=lambda row: str(row.seq))
         return Page([to_event(row) for row in page.rows], page.next)
+
+    async def announced(
+        self,
+        *,
+        after: str | None = None,
+        agent: str | None = None,
+        type: str | None = None,
+        since: datetime | None = None,
+        limit: int = 200,
+    ) -> Page[Announced]:
+        """See `Reads.announced`."""
+        statement = _chosen(agent, type, since)
+        if after is not None:
+            statement = statement.where(_event.c.seq > _checked_number(after))
+        rows = await self._rows(statement.order_by(_event.c.seq).limit(limit + 1))
+        page = _page(rows, limit, key=lambda row: str(row.seq))
+        return Page([Announced(to_event(row), row.accepted_at) for row in page.rows], page.next)
+
+    async def newest_event_mark(self) -> str:
+        """See `Reads.newest_event_mark`."""
+        row = await self._one(select(func.max(_event.c.seq)))
+        return str(row[0] or 0) if row else "0"
+
+    async def events_by_id(self, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
+        """See `Reads.events_by_id`."""
+        rows = await self._rows(select(_event).where(_event.c.id.in_(event_ids)))
+        return {row.id: to_event(row) for row in rows}
 
     async def deliveries_of_event(self, event_id: str) -> list[Delivery]:
         """See `Reads.deliveries_of_event`."""
@@ -367,6 +390,15 @@ class SqlReads:
         )
         row = await self._one(overdue)
         return int(row[0]) if row else 0
+
+
+def _chosen(agent: str | None, type: str | None, since: datetime | None) -> Select[Any]:
+    """Return the SELECT of the events of an agent, of a type, accepted since a time; None does not restrict."""
+    statement = select(_event)
+    for column, value in ((_event.c.agent, agent), (_event.c.type, type)):
+        if value is not None:
+            statement = statement.where(column == value)
+    return statement if since is None else statement.where(_event.c.accepted_at >= since)
 
 
 def _page(rows: list[T], limit: int, *, key: Callable[[T], str]) -> Page[T]:

@@ -5,7 +5,7 @@ A cursor is opaque text made by the page before. Lists are newest first.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from swiftclaw_local.storage.records import (
     Alert,
     AlertChange,
     AlertEvent,
+    Announced,
     Attempt,
     CauseGroup,
     Delivery,
@@ -57,6 +58,23 @@ class Reads(Protocol):
         cursor: str | None = None,
     ) -> Page[StoredEvent]:
         """Return events."""
+
+    async def announced(
+        self,
+        *,
+        after: str | None = None,
+        agent: str | None = None,
+        type: str | None = None,
+        since: datetime | None = None,
+        limit: int = 200,
+    ) -> Page[Announced]:
+        """Return events in the order in which they were accepted, those after a mark of `newest_event_mark` alone."""
+
+    async def newest_event_mark(self) -> str:
+        """Return a mark behind every event that there is."""
+
+    async def events_by_id(self, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
+        """Return those of these events that there are, by their ids."""
 
     async def deliveries_of_event(self, event_id: str) -> list[Delivery]:
         """Return an event's deliveries, oldest first."""

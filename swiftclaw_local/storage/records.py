@@ -50,6 +50,14 @@ class StoredEvent:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """An event, and when it was accepted on the engine's clock."""
+
+    event: StoredEvent
+    accepted_at: datetime
+
+
 @hot_value
 class Claim:
     """A delivery taken for one attempt, with all that sending it needs. The lease token fences late writers."""

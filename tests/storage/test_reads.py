@@ -305,3 +305,24 @@ async def test_a_delivery_due_for_a_minute_and_still_pending_is_stuck(store: Sto
     await store.change_webhook(hook.id, WebhookChange(enabled=True))
     await claimed(store, now=later(seconds=61))
     assert await reads.stuck(now=later(seconds=61)) == 0
+
+
+async def test_events_are_read_in_the_order_in_which_they_were_accepted_and_behind_a_mark(store: Store, reads: Reads) -> None:
+    assert await reads.newest_event_mark() == "0"
+    for number in (3, 1):
+        await store.add_event(event(number), now=later(seconds=number))
+    mark = await reads.newest_event_mark()
+    await store.add_event(event(2, agent="other", type="agent.failed"), now=later(seconds=2))
+    first = await reads.announced(limit=2)
+    rest = await reads.announced(after=first.next, limit=2)
+    assert [(one.event, one.accepted_at) for one in first.rows] == [(event(n), later(seconds=n)) for n in (3, 1)]
+    assert ([one.event.agent for one in rest.rows], rest.next) == (["other"], None)
+    assert (await reads.announced(after=mark)).rows == rest.rows
+    assert [one.event.id for one in (await reads.announced(since=later(seconds=2))).rows] == [event(3).id, event(2).id]
+    assert (await reads.announced(agent="other", type="agent.failed")).rows == rest.rows
+    assert (await reads.announced(agent="other", type="agent.completed")).rows == []
+
+
+async def test_events_are_found_by_their_ids_those_that_there_are(store: Store, reads: Reads) -> None:
+    await store.add_event(event(1), now=NOW)
+    assert await reads.events_by_id([event(1).id, event(2).id]) == {event(1).id: event(1)}

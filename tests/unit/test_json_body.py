@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swiftclaw_local.errors import InvalidJson
-from swiftclaw_local.events.event import MAX_DEPTH
+from swiftclaw_local.events.sendable import MAX_DEPTH
 from swiftclaw_local.server.json_body import parse_json, parse_json_object
 
 VALUES = st.recursive(

@@ -13,6 +13,7 @@ from swiftclaw_local.server.routes import (
     faults,
     health,
     local,
+    recordings,
     stats,
     stream,
     webhooks,
@@ -30,5 +31,6 @@ ROUTES: Final[tuple[Route, ...]] = (
     *event_types.ROUTES,
     *local.ROUTES,
     *certify.ROUTES,
+    *recordings.ROUTES,
     *health.ROUTES,
 )
