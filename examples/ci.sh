@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests with curl and jq that an event reaches a receiver although it was down: for a CI job in any language.
-# Your receiver runs at $RECEIVER, knows the secret scsec_ci, and in this example answers 5xx twice before it answers 200.
+# Your receiver runs at $RECEIVER, knows the secret scsec_ci, and in this example answers 5xx to the first two requests.
 set -euo pipefail
 
 RECEIVER=${RECEIVER:-http://127.0.0.1:8000/webhooks/swiftclaw}
@@ -25,3 +25,6 @@ echo
 
 # a wait in vain answers 409 with the whole timeline, so that the log explains itself
 curl -s --fail-with-body "$A/v1/deliveries/$D?wait=settled&timeout=5s" | jq -e '.state == "delivered" and .sends == 3'
+
+# and the whole contract: signatures, raw bytes, broken JSON, duplicates; DUP-2 and DUP-3, "processed once", need --effects-url
+swiftclaw certify my-agent webhook-123 --junit certify.xml --require SIG,RAW,JSON,DUP-1

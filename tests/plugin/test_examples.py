@@ -7,11 +7,14 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from threading import Thread
+from typing import Any, Final
 
 import pytest
 
+from scripts.sample_receiver import Receiver as SampleReceiver
 from scripts.setup import ROOT
 from swiftclaw_local.testing import Receiver
 
@@ -40,7 +43,33 @@ def run(command: list[str], folder: Path, **environment: str) -> subprocess.Comp
     )
 
 
-def journey(receiver: Receiver, folder: Path) -> subprocess.CompletedProcess[str]:
+class Recovering(SampleReceiver):
+    """Right in everything, but down for the first two requests."""
+
+    def __init__(self) -> None:
+        super().__init__(0, secret="scsec_ci")
+        self.down = 2
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/webhooks/swiftclaw"
+
+    def answer(self, path: str, payload: bytes, signature: str) -> tuple[int, dict[str, Any]]:
+        """Return 503 twice, and then what is right."""
+        if self.down:
+            self.down -= 1
+            return 503, {}
+        return super().answer(path, payload, signature)
+
+
+@pytest.fixture
+def recovering() -> Iterator[Recovering]:
+    with Recovering() as receiver:
+        thread = Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield receiver
+        receiver.shutdown()
+        thread.join()
+
+
+def journey(receiver: Receiver | Recovering, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the script against a receiver."""
     needs("bash", "curl", "jq")
     with socket.socket() as free:
@@ -49,12 +78,21 @@ def journey(receiver: Receiver, folder: Path) -> subprocess.CompletedProcess[str
     return run(["bash", str(EXAMPLES / "ci.sh")], folder, RECEIVER=receiver.url, PORT=str(port))
 
 
-def test_the_journey_with_curl_ends_well(swiftclaw_receiver: Receiver, tmp_path: Path) -> None:
-    swiftclaw_receiver.respond(500, 503, 200)
+def test_the_journey_with_curl_ends_well_and_certified(recovering: Recovering, tmp_path: Path) -> None:
+    ran = journey(recovering, tmp_path)
+    assert (ran.returncode, "true" in ran.stdout.splitlines()) == (0, True), ran.stdout + ran.stderr
+    assert " 0 failed," in ran.stdout
+    assert 'failures="0"' in (tmp_path / "certify.xml").read_text()
+
+
+def test_the_journey_with_curl_fails_when_the_receiver_is_not_right(
+    swiftclaw_receiver: Receiver, tmp_path: Path
+) -> None:
+    swiftclaw_receiver.respond(500, 503, 200)  # it takes what is forged, too
     ran = journey(swiftclaw_receiver, tmp_path)
-    assert (ran.returncode, ran.stdout.splitlines()[-1:]) == (0, ["true"]), ran.stdout + ran.stderr
-    assert len({event["id"] for event in swiftclaw_receiver.events}) == 1
-    assert swiftclaw_receiver.events[0]["data"]["tokens_used"] == 450
+    assert (ran.returncode, "true" in ran.stdout.splitlines()) == (1, True), ran.stdout + ran.stderr
+    assert "FAIL  SIG-2" in ran.stdout
+    assert swiftclaw_receiver.requests[0].event["data"]["tokens_used"] == 450
 
 
 @pytest.mark.parametrize("status", [422, 200])
