@@ -25,7 +25,7 @@ from swiftclaw_local.plays.recording import (
 HEADER = header_line(made_by="swiftclaw-local 0.1.0", began_at=1)
 EVENT = {"id": "evt_1", "type": "agent.completed", "created": 1, "data": {}}
 
-_texts = st.text(st.characters(exclude_categories=("Cs",)))
+_texts = st.text(st.characters(codec="utf-8"))
 _numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 _values = st.recursive(
     st.none() | st.booleans() | _numbers | _texts,
