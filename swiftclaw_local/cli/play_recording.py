@@ -20,7 +20,8 @@ _AGENT: Final = "my-agent"
 
 def play_recording(app: App, path: Path, *, speed: str | None, keep_ids: bool, to: str | None) -> int:
     """Announce a recording's events, say what came of it, and return the exit code. Raises: InvalidRecording, EventIdTaken."""
-    rate = None if speed is None else parse_speed(speed)
+    with said_as(speed="--speed"):
+        rate = None if speed is None else parse_speed(speed)
     found = contents(path)
     progress = Progress(app.output.err, total=found.events, shown=not app.output.quiet)
     so_far = Replayed()

@@ -35,6 +35,7 @@ _KEYS_OF_HEADER: Final = (HEADER, "made_by", "from")
 _KEYS_OF_WEBHOOK: Final = ("webhook",)
 _KEYS_OF_EVENT: Final = ("at", "agent", "event", "body", "body_base64")
 _FORMS: Final = ("event", "body", "body_base64")
+_INTEGER_DIGITS: Final = 20  # of 2^63 with its sign
 _EVENT: Final = ("id", "type", "created", "data")
 
 
@@ -252,7 +253,13 @@ def _no_constant(name: str) -> NoReturn:
     raise _Refused(f"{name} is not JSON")
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
+def _integer(text: str) -> int:
+    if len(text) > _INTEGER_DIGITS:  # thousands of digits are not even turned into a number
+        raise _Refused(f"the integer {text[:30]}… does not fit the 64 bits that receivers can read")
+    return int(text)
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant, parse_int=_integer)
 
 
 # --- what a line says -------------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ def parse_speed(text: str) -> float | None:
         return None
     found = _SPEED.fullmatch(text)
     if found is None or not float(found[1]):
-        raise InvalidInput(f'--speed "{text[:40]}" cannot be read.', hint="Write max, 1x or 10x.", field="--speed")
+        raise InvalidInput(f'speed "{text[:40]}" cannot be read.', hint="Write max, 1x or 10x.", field="speed")
     return float(found[1])
 
 

@@ -218,6 +218,8 @@ def _parsed(text: str, source: str) -> Json:
         place = Place(int(found[2]), int(found[3])) if found[2] else Place(len(lines), len(lines[-1]) + 1)
         said = f"it is not TOML: {found[1][:1].lower()}{found[1][1:]}"
         raise InvalidScenario(told(source, said, text=text, place=place)) from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, thousands of brackets
+        raise InvalidScenario(told(source, "it holds a number or a nesting that nothing could be done with")) from None
 
 
 # --- steps ------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from swiftclaw_local.testing.aswiftclaw import Aswiftclaw
 from swiftclaw_local.testing.certification import Certification, Check
 from swiftclaw_local.testing.connection import Connection
 from swiftclaw_local.testing.delivery import Attempt, Delivery
+from swiftclaw_local.testing.played import Played
 from swiftclaw_local.testing.receiver import Received, Receiver
 from swiftclaw_local.testing.server import Server
 from swiftclaw_local.testing.swiftclaw import Moved, Swiftclaw, Webhook
@@ -19,6 +20,7 @@ __all__ = [
     "Connection",
     "Delivery",
     "Moved",
+    "Played",
     "Received",
     "Receiver",
     "Server",

@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from swiftclaw_local.testing.certification import Certification
 from swiftclaw_local.testing.delivery import Delivery
+from swiftclaw_local.testing.played import Played
 from swiftclaw_local.testing.swiftclaw import AGENT, EngineClock, Moved, Swiftclaw, Webhook
 
 T = TypeVar("T")
@@ -78,11 +80,31 @@ class Aswiftclaw:
         webhook: str | None = None,
         probability: float | None = None,
         seed: int | None = None,
+        lasts: str | None = None,
         **params: str | int,
     ) -> None:
         """See `Swiftclaw.fault`."""
         given: dict[str, Any] = {"times": times, "webhook": webhook, "probability": probability, "seed": seed, **params}
+        given["lasts"] = lasts
         await _in_thread(partial(self._swiftclaw.fault, kind, **given))
+
+    async def play(
+        self,
+        what: str | Path,
+        *,
+        agent: str | None = None,
+        webhook: str | None = None,
+        keep_ids: bool = False,
+        speed: str = "max",
+    ) -> Played:
+        """See `Swiftclaw.play`."""
+        return await _in_thread(
+            partial(self._swiftclaw.play, what, agent=agent, webhook=webhook, keep_ids=keep_ids, speed=speed)
+        )
+
+    async def record(self, path: str | Path, *, type: str | None = None, agent: str | None = None) -> Path:
+        """See `Swiftclaw.record`."""
+        return await _in_thread(partial(self._swiftclaw.record, path, type=type, agent=agent))
 
     async def certify(
         self, url: str, secret: str | None = None, *, effects: Callable[[], int] | None = None

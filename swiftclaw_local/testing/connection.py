@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import socket
 from collections import deque
+from collections.abc import Iterable, Mapping
 from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
@@ -16,6 +17,7 @@ from swiftclaw_local.errors import InvalidUrl, NoServer, WaitTimeout, error_of
 
 # How long an answer may take: the engine gives a receiver ten seconds for each attempt, and there may be several.
 PATIENCE_S: Final = 300.0
+NDJSON: Final = "application/x-ndjson"
 
 
 class Connection:
@@ -35,11 +37,35 @@ class Connection:
         """Send JSON to a path and return the JSON of the answer, None when it has none. Raises: as `get`."""
         return self.call("POST", path, body=body, query=query)
 
+    def delete(self, path: str) -> Any:
+        """Remove what is at a path. Raises: as `get`."""
+        return self.call("DELETE", path)
+
+    def upload(self, path: str, pieces: Iterable[bytes], **query: Any) -> Any:
+        """Send lines of JSON piece by piece, and return the JSON of the answer. Raises: as `get`."""
+        return self._parsed(*self._exchange("POST", self._target(path, query), pieces, content_type=NDJSON))
+
+    def download(self, path: str, **query: Any) -> bytes:
+        """Return the bytes at a path. Raises: as `get`."""
+        status, raw = self._exchange("GET", self._target(path, query), None)
+        return raw if status < 400 else self._parsed(status, raw)
+
     def call(self, method: str, path: str, *, body: Any = None, query: dict[str, Any] | None = None) -> Any:
         """Send one request and return the JSON of its answer. Raises: as `get`."""
-        given = {name: value for name, value in (query or {}).items() if value is not None}
-        target = self._path + path + (f"?{urlencode(given)}" if given else "")
-        status, raw = self._exchange(method, target, None if body is None else json.dumps(body).encode())
+        data = None if body is None else json.dumps(body).encode()
+        return self._parsed(*self._exchange(method, self._target(path, query or {}), data))
+
+    def close(self) -> None:
+        """Let go of all connections that nobody uses."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _target(self, path: str, query: Mapping[str, Any]) -> str:
+        given = {name: value for name, value in query.items() if value is not None}
+        return self._path + path + (f"?{urlencode(given)}" if given else "")
+
+    def _parsed(self, status: int, raw: bytes) -> Any:
+        """Return the JSON of an answer. Raises: what it says, when it is none of success."""
         try:
             document = json.loads(raw or b"null")
         except ValueError:
@@ -55,15 +81,12 @@ class Connection:
             error.add_note(error.hint)
         raise error
 
-    def close(self) -> None:
-        """Let go of all connections that nobody uses."""
-        while self._idle:
-            self._idle.pop().close()
-
-    def _exchange(self, method: str, target: str, data: bytes | None) -> tuple[int, bytes]:
+    def _exchange(
+        self, method: str, target: str, data: bytes | Iterable[bytes] | None, *, content_type: str = "application/json"
+    ) -> tuple[int, bytes]:
         connection = self._take()
         try:
-            connection.request(method, target, data, {"Content-Type": "application/json"})
+            connection.request(method, target, data, {"Content-Type": content_type})
             answer = connection.getresponse()
             raw = answer.read()
         except TimeoutError:

@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from swiftclaw_local.durations import duration_text
 from swiftclaw_local.errors import WaitTimeout
+from swiftclaw_local.plays.keeping import keep
+from swiftclaw_local.plays.library import is_recording, scenario_of
+from swiftclaw_local.plays.playing import Asked, play
+from swiftclaw_local.plays.replaying import Replayed, contents, parse_speed, replay
 from swiftclaw_local.testing.certification import Certification, certification, counting
 from swiftclaw_local.testing.connection import Connection, in_path
 from swiftclaw_local.testing.delivery import Delivery, NoDelivery
+from swiftclaw_local.testing.played import Played, of_recording, of_scenario
 from swiftclaw_local.testing.timeline import timeline
 
 AGENT: Final = "my-agent"
@@ -167,14 +174,49 @@ class Swiftclaw:
         webhook: str | None = None,
         probability: float | None = None,
         seed: int | None = None,
+        lasts: str | None = None,
         **params: str | int,
     ) -> None:
-        """Misbehave on purpose: at the next attempt, at so many `times`, or by chance; for one webhook's id or for all.
+        """Misbehave on purpose: at the next attempt, at so many `times`, by chance, or for as long as it `lasts`, as `3m`.
+
+        With a `webhook`'s id for that one, else for all.
 
         `params` are the kind's own, as `delay="30s"`. Raises: UnknownFaultKind, UnknownWebhook, InvalidInput.
         """
         wanted = {"kind": kind, "times": times, "webhook": webhook, "probability": probability, "seed": seed}
-        self._connection.post("/_local/faults", {**wanted, "params": params})
+        self._connection.post("/_local/faults", {**wanted, "lasts": lasts, "params": params})
+
+    def play(
+        self,
+        what: str | Path,
+        *,
+        agent: str | None = None,
+        webhook: str | None = None,
+        keep_ids: bool = False,
+        speed: str = "max",
+    ) -> Played:
+        """Play a scenario by its name or file, or a recording, and return what came of it.
+
+        A scenario waits in real time where it moves a clock that runs. `agent` is for scenarios, `keep_ids` and `speed`
+        (`max`, `1x`, `10x`) for recordings; `webhook` is the id of the only one to play to.
+
+        Raises: UnknownScenario, InvalidScenario, InvalidRecording, UnknownAgent, UnknownWebhook, EventIdTaken, InvalidInput.
+        """
+        name = str(what)
+        if not is_recording(name):
+            asked = Asked(agent, webhook, real_time=self.clock.mode != "manual")
+            return of_scenario(self._connection, play(self._connection, scenario_of(name), asked))
+        path = Path(name)
+        contents(path)
+        steps = replay(self._connection, path, keep_ids=keep_ids, webhook=webhook, speed=parse_speed(speed))
+        last = deque(steps, maxlen=1)
+        return of_recording(self._connection, path.name, last.pop() if last else Replayed())
+
+    def record(self, path: str | Path, *, type: str | None = None, agent: str | None = None) -> Path:
+        """Write the events announced so far in this test into a file, for `play`; over what is there. No secret is in it."""
+        kept = Path(path)
+        keep(kept, [self._connection.download("/_local/export", type=type, agent=agent)], overwrite=True)
+        return kept
 
     def certify(
         self, url: str, secret: str | None = None, *, effects: Callable[[], int] | None = None

@@ -27,6 +27,7 @@ ROUTES: Final = (
     ("POST", "/_local/clock/advance"),
     ("POST", "/_local/clock/to"),
     ("POST", "/_local/prune"),
+    ("POST", "/_local/import"),
     ("POST", "/_local/verify"),
 )
 MEGABYTES: Final = 50
@@ -39,6 +40,7 @@ _RIGHT: Final[dict[str, bytes]] = {
     "advance": b'{"by":%b}',
     "to": b'{"at":%b}',
     "prune": b'{"older_than":%b}',
+    "import": b'{"swiftclaw_recording":1}\n{"agent":"my-agent","event":{"id":"e","type":"t","created":1,"data":%b}}',
     "verify": b'{"body_base64":%b,"signature":"0","secret":"s"}',
     "test": b'{"type":"agent.failed","retry":%b}',
 }

@@ -61,7 +61,7 @@ def test_what_the_guide_shows_passes(pytester: pytest.Pytester, lent: Lent) -> N
     pytester.makepyfile(**{f"test_block_{number}": block for number, block in enumerate(blocks)})
     result = pytester.runpytest_inprocess(*QUIET, plugins=[lent])
     result.assert_outcomes(passed=sum(block.count("def test_") for block in blocks))
-    assert len(blocks) == 4
+    assert len(blocks) == 5
 
 
 @pytest.mark.parametrize(

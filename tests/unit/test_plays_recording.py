@@ -109,6 +109,10 @@ def test_empty_lines_are_passed_over() -> None:
         (b'{"at" 1}', "file: line 2, column 7: it is not JSON: expecting ':'"),
         (b'{"at":}', "file: line 2, column 7: it is not JSON: expecting value"),
         (b'{"at":1} x', "file: line 2, column 10: it is not JSON: expecting the end of the line"),
+        (
+            b'{"at":%b}' % (b"9" * 5000),
+            f"file: line 2, column 1: the integer {'9' * 30}… does not fit the 64 bits that receivers can read",
+        ),
         (b"[]", "file: line 2, column 1: it is not JSON: a line is one JSON object"),
         (b'{"at":1,"at":2}', 'file: line 2, column 9: it is not JSON: "at" stands twice in one object'),
         (b'{"event":{"id":1,"id":2}}', 'file: line 2, column 1: "id" stands twice in one object'),
