@@ -26,9 +26,7 @@ from swiftclaw_local.storage.store import Store
 class AlertJudge:
     """Keeps the alerts' states true: `failed` after a failed attempt, `judge` whenever time has passed."""
 
-    def __init__(
-        self, store: Store, reads: Reads, sender: Poster, *, clock: Clock, watch: Watch, log: Log
-    ) -> None:
+    def __init__(self, store: Store, reads: Reads, sender: Poster, *, clock: Clock, watch: Watch, log: Log) -> None:
         self._store = store
         self._reads = reads
         self._sender = sender

@@ -116,7 +116,9 @@ class ArmedFaults:
     def one(self, fault_id: str) -> Armed:
         """Return one. Raises: UnknownFault."""
         if fault_id not in self._faults:
-            raise UnknownFault(f'There is no fault "{fault_id[:80]}".', hint="See them: swiftclaw fault list", field="fault")
+            raise UnknownFault(
+                f'There is no fault "{fault_id[:80]}".', hint="See them: swiftclaw fault list", field="fault"
+            )
         return self._faults[fault_id]
 
     def remove(self, fault_id: str) -> None:

@@ -16,8 +16,8 @@ from typing import Any, Final, TypeVar
 
 from swiftclaw_local import logs
 from swiftclaw_local.dispatcher.alerting import AlertJudge
-from swiftclaw_local.dispatcher.attempt import attempt_made, mark_of
 from swiftclaw_local.dispatcher.armed import ArmedFaults
+from swiftclaw_local.dispatcher.attempt import attempt_made, mark_of
 from swiftclaw_local.dispatcher.faults import Hit, mark_under, outcome_under, requests_under, unsent
 from swiftclaw_local.dispatcher.journal import Journal, sent
 from swiftclaw_local.dispatcher.lanes import Lanes, is_late
@@ -232,9 +232,7 @@ class Engine:
         return claimed
 
     async def _claim(self, now: datetime, room: int) -> int:
-        claims = await self._store.claim_due(
-            now=now, limit=room, per_webhook=self._most(), busy=self._lanes.load()
-        )
+        claims = await self._store.claim_due(now=now, limit=room, per_webhook=self._most(), busy=self._lanes.load())
         for claim in claims:
             self._lanes.put(claim)
         self._start_attempts()
@@ -310,7 +308,9 @@ class Engine:
         """Make an attempt as a fault has it. A second request at the same time gets its own row, before the first one's."""
         requests = requests_under(hit, claim, mode=self._settings.headers, now=started_at)
         exchanges = await asyncio.gather(*(self._send(claim, request) for request in requests))
-        made = list(zip(requests, exchanges, strict=True)) or [(Request(claim.url, b"", "", b""), Exchange(unsent(hit), 0))]
+        made = list(zip(requests, exchanges, strict=True)) or [
+            (Request(claim.url, b"", "", b""), Exchange(unsent(hit), 0))
+        ]
         first, *others = [self._mark(claim, *one, started_at=started_at, hit=hit) for one in made]
         for other in others:
             twin = MarkSucceeded(replace(other.attempt, lease_token=-claim.lease_token))

@@ -54,7 +54,12 @@ _LONGEST_DELAY: Final = 30 * 86_400
 KINDS: Final = (
     Kind("duplicate", "sent twice", "It looks at the event's id before it acts."),
     Kind("duplicate_simultaneous", "sent twice at the same time", "Looking and marking are one step, not two."),
-    Kind("lost_reply", "ignored, as if the network lost it", "It acts once, though the platform thinks that it failed.", noun="reply"),
+    Kind(
+        "lost_reply",
+        "ignored, as if the network lost it",
+        "It acts once, though the platform thinks that it failed.",
+        noun="reply",
+    ),
     Kind(
         "reorder",
         "sent in reverse order, {n} at a time",
@@ -155,7 +160,9 @@ def read_fault(text: str, params: dict[str, Any] | None = None) -> Fault:
             raise InvalidInput(f'The value of {name} is given twice: in "{text[:80]}" and in params.', field="params")
         written = str(given.pop(kind.value.name))
     if given:
-        raise InvalidInput(f"{name} takes no {next(iter(given))!r}.", hint=f"It takes: {kind.value.name}", field="params")
+        raise InvalidInput(
+            f"{name} takes no {next(iter(given))!r}.", hint=f"It takes: {kind.value.name}", field="params"
+        )
     return Fault(name, _checked(kind, kind.value, written or kind.value.default))
 
 

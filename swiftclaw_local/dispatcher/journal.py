@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Final
 
 from swiftclaw_local import logs
+from swiftclaw_local.hot_value import hot_value
 from swiftclaw_local.logs import Log
 from swiftclaw_local.storage.records import AttemptMade, Claim, Recorded
 from swiftclaw_local.storage.states import State
-from swiftclaw_local.hot_value import hot_value
 
 LINES_PER_SECOND: Final = 50
 

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from swiftclaw_local.dispatcher.hostname import ascii_host
 from swiftclaw_local.dispatcher.manners import Manner
 from swiftclaw_local.dispatcher.signing import sign, sign_standard
-from swiftclaw_local.storage.records import Claim
 from swiftclaw_local.hot_value import hot_value
+from swiftclaw_local.storage.records import Claim
 
 Headers = tuple[tuple[str, str], ...]
 

@@ -26,9 +26,9 @@ from swiftclaw_local.dispatcher.pool import Origin, Pool
 from swiftclaw_local.dispatcher.request import Request
 from swiftclaw_local.dispatcher.wire import Wire
 from swiftclaw_local.errors import InvalidSetting
+from swiftclaw_local.hot_value import hot_value
 from swiftclaw_local.scheduler.clock import Stopwatch
 from swiftclaw_local.scheduler.outcome import Answered, Cause, Outcome, Unanswered
-from swiftclaw_local.hot_value import hot_value
 
 # Decision D28: what is kept of a body.
 CAPTURE_BYTES: Final = 65536
@@ -109,9 +109,7 @@ class Sender:
         stopwatch, target = Stopwatch(), target_of(request.url)
         data = b"".join((target.request_line, request.head, b"\r\n", request.body))
         kept = None if request.manner is not None else self._pool.take(target.origin)
-        wire = await (
-            self._ask_first(data, target, request.manner) if kept is None else self._ask(kept, data, target)
-        )
+        wire = await (self._ask_first(data, target, request.manner) if kept is None else self._ask(kept, data, target))
         duration_ms = stopwatch.elapsed_ms()
         if isinstance(wire, Unanswered):
             return Exchange(wire, duration_ms)

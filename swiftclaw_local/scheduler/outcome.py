@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+
 from swiftclaw_local.hot_value import hot_value
 
 

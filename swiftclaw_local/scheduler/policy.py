@@ -19,8 +19,8 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final, Literal
 
-from swiftclaw_local.scheduler.outcome import BLOCKED, Answered, Cause, Outcome, Unanswered
 from swiftclaw_local.hot_value import hot_value
+from swiftclaw_local.scheduler.outcome import BLOCKED, Answered, Cause, Outcome, Unanswered
 
 Schedule = tuple[timedelta, ...]
 DeadReason = Literal["rejected", "exhausted", "blocked", "unscheduled", "interrupted_repeatedly"]

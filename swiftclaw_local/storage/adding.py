@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from swiftclaw_local.errors import EventIdTaken, UnknownWebhook
+from swiftclaw_local.hot_value import hot_value
 from swiftclaw_local.ids import IdFactory
 from swiftclaw_local.storage import statements as sql
 from swiftclaw_local.storage.records import Accepted, Claim, NewDelivery, StoredEvent, Trigger
 from swiftclaw_local.storage.statements import all_or_none, to_text
 from swiftclaw_local.storage.states import State
 from swiftclaw_local.storage.subscribers import Subscriber, Subscribers
-from swiftclaw_local.hot_value import hot_value
 
 _PENDING: Final = State.PENDING.value
 _IN_FLIGHT: Final = State.IN_FLIGHT.value

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any, Final, assert_never
 
 from swiftclaw_local.errors import UnknownDelivery
+from swiftclaw_local.hot_value import hot_value
 from swiftclaw_local.ids import IdFactory
 from swiftclaw_local.storage import statements as sql
 from swiftclaw_local.storage.records import (
@@ -33,7 +34,6 @@ from swiftclaw_local.storage.records import (
 from swiftclaw_local.storage.statements import all_or_none, to_text
 from swiftclaw_local.storage.states import State
 from swiftclaw_local.storage.subscribers import Subscribers
-from swiftclaw_local.hot_value import hot_value
 
 # A delivery that was cut off this often in a row may be what kills the process (promise I8).
 MOST_INTERRUPTIONS: Final = 5
@@ -161,7 +161,8 @@ class Marking:
         found = connection.execute(sql.STANDING, (delivery_id,)).fetchone()
         started_at, now_text = min(sql.from_text(claimed_at), now), to_text(now)
         made = AttemptMade(delivery_id, token, started_at, now, 0, url, b"", "", error_class="interrupted")
-        counted = max(interruptions, 1)  # beyond the first, they are counted when an attempt begins: see `Store.begin_again`
+        # beyond the first, they are counted when an attempt begins: see `Store.begin_again`
+        counted = max(interruptions, 1)
         too_often = counted >= MOST_INTERRUPTIONS
         end = (State.DEAD, now_text, "interrupted_repeatedly") if too_often else (State.PENDING, None, None)
         connection.execute(sql.INTERRUPT, (*end, counted, now_text, delivery_id, token))

@@ -10,10 +10,10 @@ from typing import Any, Final
 from swiftclaw_local.errors import EventIdTaken, SwiftclawError, UnknownWebhook
 from swiftclaw_local.storage import postgres_statements as sql
 from swiftclaw_local.storage.adding import Adding, NewEvent, compared
-from swiftclaw_local.storage.store import DUE
 from swiftclaw_local.storage.postgres_writer import Connection
 from swiftclaw_local.storage.records import Accepted, StoredEvent, Trigger
 from swiftclaw_local.storage.states import State
+from swiftclaw_local.storage.store import DUE
 from swiftclaw_local.storage.subscribers import Subscriber, Subscribers
 
 Row = tuple[Any, ...]

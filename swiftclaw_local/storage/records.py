@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, Literal, TypeVar
 
-from swiftclaw_local.storage.states import State
 from swiftclaw_local.hot_value import hot_value
+from swiftclaw_local.storage.states import State
 
 Trigger = Literal["event", "test", "replay"]
 T = TypeVar("T")

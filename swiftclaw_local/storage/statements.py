@@ -170,9 +170,7 @@ _fence = (
     delivery.c.lease_token == bindparam("token"),
 )
 GIVE_BACK: Final = _compiled(
-    update(delivery)
-    .where(*_fence)
-    .values(state=_written_out(State.PENDING.value), interruptions=bindparam("known")),
+    update(delivery).where(*_fence).values(state=_written_out(State.PENDING.value), interruptions=bindparam("known")),
     "known",
     "delivery_id",
     "token",

@@ -18,7 +18,8 @@ class View:
 VIEWS: Final = (
     View(
         "delivery_log",
-        "One row per attempt, oldest first: when, to whom, what came of it. `attempt` counts from 1, `retry` from 0 (the first attempt); `fault` is what was done to it on purpose.",
+        "One row per attempt, oldest first: when, to whom, what came of it. `attempt` counts from 1, `retry` from 0 (the first attempt);"
+        " `fault` is what was done to it on purpose.",
         """
         SELECT a.id AS attempt_id, a.delivery_id, a.event_id, d.event_type, a.agent, a.webhook_id, a.trigger,
                a.number AS attempt, a.retry, a.scheduled_at, a.started_at, a.ended_at, a.duration_ms, a.url,

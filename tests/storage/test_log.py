@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from swiftclaw_local.storage.reads import Reads
 from swiftclaw_local.storage.records import LogHead, MarkDead, MarkSucceeded
-from swiftclaw_local.storage.states import State
 from swiftclaw_local.storage.store import Store
 from tests.storage.laps import leased
 from tests.storage.test_alerts import RULE

@@ -42,7 +42,7 @@ def upgrade() -> None:
     op.execute("UPDATE webhook SET colour = 'blue'")
     with op.batch_alter_table("delivery") as batch:
         batch.add_column(sa.Column("weight", sa.Integer(), nullable=True))
-"""
+"""  # noqa: S608 - our own words
 
 FIRST_ROWS = (
     "INSERT INTO webhook VALUES ('webhook-123', 'a', 'http://localhost/', '[]', x'00', '', 1, '2026-01-01', NULL)",

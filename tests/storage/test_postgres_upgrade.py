@@ -29,7 +29,7 @@ down_revision = "{OLD}"
 def upgrade() -> None:
     op.add_column("webhook", sa.Column("colour", sa.String(), nullable=True))
     op.execute("UPDATE webhook SET colour = 'blue'")
-"""
+"""  # noqa: S608 - our own words
 COLOURED = (
     "SELECT count(*) FROM information_schema.columns WHERE table_schema = current_schema() AND column_name = 'colour'"
 )

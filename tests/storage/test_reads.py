@@ -307,7 +307,9 @@ async def test_a_delivery_due_for_a_minute_and_still_pending_is_stuck(store: Sto
     assert await reads.stuck(now=later(seconds=61)) == 0
 
 
-async def test_events_are_read_in_the_order_in_which_they_were_accepted_and_behind_a_mark(store: Store, reads: Reads) -> None:
+async def test_events_are_read_in_the_order_in_which_they_were_accepted_and_behind_a_mark(
+    store: Store, reads: Reads
+) -> None:
     assert await reads.newest_event_mark() == "0"
     for number in (3, 1):
         await store.add_event(event(number), now=later(seconds=number))
