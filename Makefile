@@ -9,7 +9,7 @@ SEEDS ?= 1-300
 DB = sqlite
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format format-check lint types docs lock frameworks receivers histories bench simulate simulate-long fuzz mutants crash soak clean setup
+.PHONY: help run test check format format-check lint types docs lock frameworks browser receivers histories bench simulate simulate-long fuzz mutants crash soak clean setup
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ frameworks: setup ## Start the page's samples and the starters in FastAPI, Flask
 	@$(PY) -m scripts.frameworks
 	@FRAMEWORKS=full $(PY) -m pytest tests/frameworks -q $(ARGS)
 
+browser: setup ## Drive the machine's Chromium through the console, page by page, and print the figures (needs chromium)
+	@$(PY) -m scripts.browser
+	@BROWSER=full $(PY) -m pytest tests/browser -q -s $(ARGS)
+
 receivers: setup ## Play every receiver that misbehaves, with either parser and on either database, and print the tables
 	@RECEIVERS=full $(PY) -m pytest tests/misbehaving -q -s $(ARGS)
 	@RECEIVERS_DB=postgresql $(PY) -m pytest tests/misbehaving/test_rows.py tests/misbehaving/test_sequences.py -q -s $(ARGS)
@@ -77,7 +81,7 @@ soak: setup ## Serve receivers that misbehave for 30 minutes, with one kill a mi
 	@$(PY) -m tests.crash.soak $(ARGS)
 
 clean: ## Remove what was built and installed; keeps .swiftclaw, where your data is
-	@rm -rf .venv .tools .frameworks .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	@rm -rf .venv .tools .frameworks .browser .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 	@find swiftclaw_local tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup:

@@ -37,6 +37,8 @@ LOCKS: Final = {
     "requirements-dev.lock": Wanted(group="dev"),
     # in an environment of its own: a receiver never sees our code, so the versions need not be the product's
     "requirements-frameworks.lock": Wanted(product=False, group="frameworks"),
+    # in a folder of its own, behind what developers have
+    "requirements-browser.lock": Wanted(product=False, group="browser"),
 }
 # a package.json, with its lock beside it: what npm installs for the same environment
 NODE: Final = Path("tests/frameworks")
