@@ -134,6 +134,7 @@ class Settings:
     worker_only: bool = _setting(
         False, _flag, "deliver what others accept into the same PostgreSQL database, and serve no API"
     )
+    no_console: bool = _setting(False, _flag, "serve the API alone, without the web console")
     ephemeral: bool = _setting(False, _flag, "keep everything in memory, and nothing after the end")
     durability: str = _setting(
         "full", _choice("full", "normal"), "full survives power loss, normal the death of the process only"

@@ -58,6 +58,7 @@ THIRD_PARTIES: Final[dict[str, tuple[str, ...]]] = {
     "apscheduler": ("scheduler/",),
     "click": ("cli/",),
     "cryptography": ("storage/secretbox.py",),
+    "jinja2": ("server/console/rendering.py",),
     "multidict": ("dispatcher/connections.py",),  # aiohttp's own type of headers
     "orjson": ("events/event.py",),
     "prometheus_client": ("server/",),

@@ -126,7 +126,7 @@ def banner_lines(started: Started, settings: Settings) -> list[str]:
     api = f"{started.url:<{_WIDTH}} {_reach_text(started.url)}" if started.url else "none: a worker, it only delivers"
     lines = [
         f"SwiftClaw local {__version__}   a fake for development, not the SwiftClaw service",
-        f"  API             {api}".rstrip(),
+        f"  {'API' if settings.no_console or not started.url else 'API + console':<15} {api}".rstrip(),
         f"  data            {data:<{_WIDTH}} {_data_text(started)}",
         f"  clock           {started.clock}",
     ]

@@ -146,7 +146,7 @@ async def _arguments(route: Route, platform: Platform, request: web.Request) -> 
     for name in route.headers:
         given[name] = request.headers.get(HEADERS[name])
     if route.body is not None:
-        given["body"] = _validated(route.body, await read_json_object(request), where="the body")
+        given["body"] = validated(route.body, await read_json_object(request), where="the body")
     return given
 
 
@@ -159,10 +159,11 @@ def _query(route: Route, request: web.Request) -> dict[str, Any]:
         raise InvalidInput(
             f'This route takes no query; it got "{names[0][:80] if names else request.query_string[:80]}".'
         )
-    return {"query": _validated(route.query, dict(request.query), where="the query", strict=False)}
+    return {"query": validated(route.query, dict(request.query), where="the query", strict=False)}
 
 
-def _validated(model: type[BaseModel], given: dict[str, Any], *, where: str, strict: bool = True) -> BaseModel:
+def validated(model: type[BaseModel], given: dict[str, Any], *, where: str, strict: bool = True) -> BaseModel:
+    """Return what was given as the model. Raises: InvalidInput, naming the first field that is wrong, and `where`."""
     try:
         return model.model_validate(given, strict=strict)
     except ValidationError as error:

@@ -6,6 +6,8 @@ was written; and with a token file, on the token's scope. No answer ever carries
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -111,11 +113,26 @@ def _check_not_ours(request: web.Request) -> None:
 
 
 def _check_token(request: web.Request, tokens: Tokens, needed: Scope) -> None:
-    kind, _, presented = request.headers.get("Authorization", "").partition(" ")
-    scope = tokens.scope(presented.strip()) if kind.lower() == "bearer" else None
+    presented = _presented(request.headers.get("Authorization", ""))
+    scope = None if presented is None else tokens.scope(presented)
     if scope is None:
         raise TokenRequired(
             "This server asks for a token.", hint="Set SWIFTCLAW_TOKEN, or send Authorization: Bearer TOKEN."
         )
     if not allows(scope, needed):
         raise TokenRequired(f"The token's scope is {scope}; this needs {needed}.")
+
+
+def _presented(authorization: str) -> str | None:
+    """Return the token of a header: a program's `Bearer`, or the password of a browser's `Basic`, whose name may be any."""
+    kind, _, given = authorization.partition(" ")
+    match kind.lower():
+        case "bearer":
+            return given.strip()
+        case "basic":
+            try:
+                return base64.b64decode(given.strip(), validate=True).decode("utf-8").partition(":")[2]
+            except (binascii.Error, ValueError):
+                return None
+        case _:
+            return None

@@ -104,7 +104,7 @@ def test_a_setting_that_cannot_be_used_is_refused_before_anything_starts(capsys:
 def test_the_banner_says_where_it_is_what_it_keeps_and_how_the_clock_stands() -> None:
     assert banner(Started(opened=Opened(overdue=2, interrupted=1))) == [
         "SwiftClaw local 0.1.0   a fake for development, not the SwiftClaw service",
-        "  API             http://127.0.0.1:7420          (this machine only)",
+        "  API + console   http://127.0.0.1:7420          (this machine only)",
         "  data            ./.swiftclaw/swiftclaw.db      kept between runs, 3 webhooks, 41 deliveries, "
         "1 attempt cut off when it last stopped, 2 retries due while it was off: sent now",
         "  clock           real time",
