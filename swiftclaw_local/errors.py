@@ -185,6 +185,12 @@ class UnknownReport(NotFound):
     code = "unknown_report"
 
 
+class UnknownReplay(NotFound):
+    """There is no such replay."""
+
+    code = "unknown_replay"
+
+
 class UnknownFault(NotFound):
     """No such fault is armed."""
 
@@ -241,6 +247,18 @@ class ReplayOpen(Conflict):
     """A replay of this delivery has not ended yet."""
 
     code = "replay_open"
+
+
+class NothingToReplay(Conflict):
+    """No delivery matches: there is nothing to replay."""
+
+    code = "nothing_to_replay"
+
+
+class ReplayEnded(Conflict):
+    """The replay is done."""
+
+    code = "replay_ended"
 
 
 class WebhookDeleted(Conflict):

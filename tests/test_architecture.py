@@ -20,9 +20,10 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = ROOT / "swiftclaw_local"
 
 # part -> the parts it may import, besides itself; "" is the package's own __init__, which holds the version
-EVERYONE: Final = frozenset({"", "errors", "settings", "durations", "hot_value", "ids", "logs"})
+EVERYONE: Final = frozenset({"", "cause_words", "errors", "settings", "durations", "hot_value", "ids", "logs"})
 MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "": frozenset(),
+    "cause_words": frozenset(),
     "errors": frozenset(),
     "hot_value": frozenset(),
     "ids": frozenset(),
@@ -37,7 +38,7 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "platform": EVERYONE | {"events", "scheduler", "storage", "dispatcher", "certify"},
     "plays": EVERYONE | {"events", "dispatcher", "certify"},  # of these two only what PLAYS_MAY_LOAD names
     "server": EVERYONE | {"events", "scheduler", "storage", "dispatcher", "certify", "platform", "plays"},
-    "cli": frozenset({"", "errors", "settings", "durations", "plays"}),
+    "cli": frozenset({"", "cause_words", "errors", "settings", "durations", "plays"}),
     "__main__": frozenset({"cli"}),
     "testing": frozenset({"", "errors", "settings", "durations", "plays"}),  # the server runs as a child process
     "pytest_plugin": frozenset({"errors", "testing"}),

@@ -6,7 +6,7 @@ What is said is made in `delivery_texts` and `timeline_texts`; replaying and can
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final
 
 import click
@@ -16,8 +16,10 @@ from swiftclaw_local.cli import delivery_texts as texts
 from swiftclaw_local.cli.app import App, pass_app
 from swiftclaw_local.cli.client import in_path
 from swiftclaw_local.cli.curl import SIGNATURE_HEADER, curl_command, sign
-from swiftclaw_local.cli.flags import numbered, said_as, status_code, typed_id
-from swiftclaw_local.cli.looking import Hints, Json, event_bytes, say, view_of
+from swiftclaw_local.cli.delivery_filter import Filter, filter_of, filter_options
+from swiftclaw_local.cli.diff import changes, diff_line, last_send, pair
+from swiftclaw_local.cli.flags import said_as, typed_id
+from swiftclaw_local.cli.looking import Hints, Json, event_bytes, follow, say, view_of
 from swiftclaw_local.cli.repair import cancel, replay
 from swiftclaw_local.cli.shape import group
 from swiftclaw_local.cli.timeline_texts import answer_bytes, attempt_of, exchange, next_commands, timeline
@@ -27,29 +29,6 @@ from swiftclaw_local.errors import InvalidInput, SwiftclawError, TokenRequired, 
 _PATH: Final = "/v1/deliveries"
 _LONGEST_WAIT_S: Final = 60.0  # of one request; longer waits are several
 _id = click.argument("delivery_id", metavar="ID", shell_complete=completion.deliveries)
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which deliveries: the API's own names; None does not restrict."""
-
-    failed: bool
-    unresolved: bool
-    state: str | None
-    agent: str | None
-    webhook: str | None
-    status: str | None
-    cause: str | None
-    type: str | None
-    event: str | None
-    q: str | None
-    since: str | None
-    until: str | None
-
-    @property
-    def given(self) -> bool:
-        """Whether it leaves anything out."""
-        return any(asdict(self).values())
 
 
 @group("deliveries")
@@ -62,58 +41,30 @@ deliveries.add_command(cancel)
 
 
 @deliveries.command("list")
-@click.option("--failed", is_flag=True, help="Those that failed for good.")
-@click.option("--unresolved", is_flag=True, help="Events that no delivery ever brought to their webhook.")
-@click.option("--retrying", is_flag=True, help="Those that failed and will be retried.")
-@click.option("--agent", shell_complete=completion.agents, help="Only this agent's.")
-@click.option("--webhook", metavar="ID", shell_complete=completion.webhooks, help="Only to this webhook.")
-@click.option("--status", metavar="CODE", help="Whose last answer was this, as 503 or 5xx.")
-@click.option("--cause", help="Whose last answer was this: 503, connect_refused, timeout.")
-@click.option("--event", metavar="TYPE|ID", help="Only of this event type, or of this event.")
-@click.option("--since", metavar="TIME", help="Made since then: 14:02, 2026-11-23 09:00, 2h ago.")
-@click.option("--until", metavar="TIME", help="Made before then.")
-@click.option("--search", metavar="TEXT", help="With this text in an id or in the event.")
+@filter_options
 @click.option("--group", "grouped", type=click.Choice(["cause", "webhook"]), help="Count them by this instead.")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="The newest so many.")
+@click.option("--follow", is_flag=True, help="Go on until ^C, with those that are new or went on.")
 @pass_app
 def list_deliveries(
     app: App,
     *,
-    agent: str | None,
-    webhook: str | None,
-    status: str | None,
-    cause: str | None,
-    event: str | None,
-    since: str | None,
-    until: str | None,
-    search: str | None,
     grouped: str | None,
     limit: int,
-    failed: bool,
-    unresolved: bool,
-    retrying: bool,
+    follow: bool,
+    **given: Any,
 ) -> None:
     """List deliveries, the newest last; or count them by cause or webhook."""
-    if failed and retrying:
-        raise InvalidInput("A delivery that is retrying has not failed for good.", hint="Give --failed or --retrying.")
-    is_type = event is not None and "." in event
-    wanted = Filter(
-        failed=failed,
-        unresolved=unresolved,
-        state="retrying" if retrying else None,
-        agent=agent,
-        webhook=None if webhook is None else numbered("webhook", webhook),
-        status=status_code(status),
-        cause=cause,
-        type=event if is_type else None,
-        event=None if is_type or event is None else typed_id(event),
-        q=search,
-        since=since,
-        until=until,
-    )
+    wanted = filter_of(**given)
+    if follow and (grouped is not None or app.output.as_json):
+        raise InvalidInput(
+            "--follow is a list that goes on.", hint="Leave out --group and --json; or: swiftclaw listen --json"
+        )
     with said_as(since="--since", until="--until", q="--search"):
         if grouped is not None:
             return _grouped(app, wanted, by=grouped)
+        if follow:
+            return _followed(app, wanted, limit=limit)
         return _listed(app, wanted, limit=limit)
 
 
@@ -170,6 +121,19 @@ def curl(app: App, delivery_id: str) -> None:
     return app.output.json({"command": command}) if app.output.as_json else app.output.line(command)
 
 
+@deliveries.command("diff")
+@click.argument("first_id", metavar="A", shell_complete=completion.deliveries)
+@click.argument("second_id", metavar="[B]", required=False, shell_complete=completion.deliveries)
+@pass_app
+def diff(app: App, first_id: str, second_id: str | None) -> None:
+    """Say what changed between two sends: of A and its replay, of A's last two sends, or of A and B."""
+    first = _delivery(app, first_id)
+    sends = pair(app, first) if second_id is None else (last_send(first), last_send(_delivery(app, second_id)))
+    if app.output.as_json:
+        return app.output.json(changes(*sends))
+    return say(app, [diff_line(*sends, view_of(app))])
+
+
 def _delivery(app: App, delivery_id: str) -> Json:
     found: Json = app.client.get(f"{_PATH}/{in_path(typed_id(delivery_id))}")
     return found
@@ -187,6 +151,14 @@ def _listed(app: App, wanted: Filter, *, limit: int) -> None:
     if page["next"]:
         app.output.note(f"There are older ones: --limit {min(500, limit * 5)}, or --until")
     return None
+
+
+def _followed(app: App, wanted: Filter, *, limit: int) -> None:
+    """List deliveries, and go on with what is new."""
+    for found in follow(lambda: list(app.client.get(_PATH, limit=limit, **asdict(wanted))["data"])):
+        view = view_of(app)
+        say(app, [texts.log_line(delivery, view) for delivery in found])
+        app.output.flush()
 
 
 def _grouped(app: App, wanted: Filter, *, by: str) -> None:

@@ -5,8 +5,10 @@ They ask nothing of the server and leave recorded text as it is; whoever prints 
 
 from __future__ import annotations
 
+from http.client import responses
 from typing import Any, Final
 
+from swiftclaw_local.cause_words import CAUSE_WORDS
 from swiftclaw_local.cli.output import Column, counted, state_color, status_color
 from swiftclaw_local.cli.view import View, in_text
 
@@ -38,40 +40,24 @@ WEBHOOK_COLUMNS: Final = (
     *_FROM_TO,
 )
 
-_CAUSES: Final = {
-    "connect_refused": "connection refused",
-    "connect_failed": "no connection",
-    "connect_timeout": "no connection in time",
-    "dns": "name not found",
-    "reset": "connection reset",
-    "closed_early": "closed without an answer",
-    "timeout": "no answer in time",
-    "malformed": "not an HTTP answer",
-    "stale_connection": "reused connection had died",
-    "tls_expired": "certificate expired",
-    "tls_wrong_host": "certificate of another host",
-    "tls_untrusted": "certificate not trusted",
-    "tls_version": "TLS version not supported",
-    "tls_not_tls": "answered without TLS",
-    "tls_timeout": "no TLS in time",
-    "tls_failed": "TLS failed",
-    "blocked_host": "public host, not sent",
-    "blocked_address": "address never sent to",
-    "blocked_self": "SwiftClaw local's own port",
-    "held_back": "held back by a fault",
-    "dropped": "never sent, by a fault",
-    "hung_up": "hung up on by a fault",
-    "internal": "a defect of SwiftClaw local",
-    "interrupted": "cut off by a stop of SwiftClaw local",
-}
 _FINAL_WITHOUT_RETRY: Final = range(300, 500)
 
 
 def cause_text(cause: str) -> str:
-    """Return an error class in words, a status with a word on whether it was retried."""
+    """Return an error class in words, a status with its name and whether it was retried."""
     if cause.isdigit():
-        return f"{cause}  (final, no retry)" if int(cause) in _FINAL_WITHOUT_RETRY else cause
-    return _CAUSES.get(cause, cause.replace("_", " "))
+        named = f"{cause} {responses.get(int(cause), '')}".rstrip()
+        return f"{named}  (final, no retry)" if int(cause) in _FINAL_WITHOUT_RETRY else named
+    return CAUSE_WORDS.get(cause, cause.replace("_", " "))
+
+
+def cause_of(text: str) -> str:
+    """Return a cause as the API takes it, of what people read: `503 Service Unavailable`, `connection refused`."""
+    first = text.strip().partition(" ")[0]
+    if first.isdigit():
+        return first
+    known = {words.lower(): cause for cause, words in CAUSE_WORDS.items()}
+    return known.get(text.strip().lower(), text.strip())
 
 
 def status_text(delivery: Json) -> str:

@@ -5,6 +5,7 @@ Neither asks what time it is: the gate is opened by a thread that sleeps.
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from types import TracebackType
@@ -72,10 +73,10 @@ class Progress:
         self._total = total
         self._shown = shown and total > 1 and stream.isatty()
 
-    def at(self, done: int) -> None:
-        """Draw the bar."""
+    def at(self, done: int, *, beside: str = "") -> None:
+        """Draw the bar, and as much of what stands beside it as the line has room for."""
         if self._shown:
-            self._stream.write(f"\r{bar(done, self._total)}\x1b[K")
+            self._stream.write(f"\r{_fitting(bar(done, self._total) + beside, self._stream)}\x1b[K")
             self._stream.flush()
 
     def clear(self) -> None:
@@ -83,6 +84,15 @@ class Progress:
         if self._shown:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
+
+
+def _fitting(line: str, stream: TextIO) -> str:
+    """Return a line cut to the terminal: one that goes on in the next cannot be taken away."""
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        return line
+    return line[: columns - 1] if columns else line
 
 
 def bar(done: int, total: int) -> str:

@@ -74,7 +74,9 @@ JOBS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry("fault", _HERE + "faults:fault", "Misbehave toward receivers on purpose.", ("add", "list", "clear")),
     ),
     "Look": (
-        Entry("deliveries", _DELIVERIES, "Find deliveries, see what was sent.", ("list", "show", "wait", "curl")),
+        Entry(
+            "deliveries", _DELIVERIES, "Find deliveries, see what was sent.", ("list", "show", "diff", "wait", "curl")
+        ),
     ),
     "Repair": (Entry("deliveries", _DELIVERIES, "Find deliveries, see what was sent.", ("replay", "cancel")),),
     "Time": (

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from time import sleep
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from swiftclaw_local.cli import completion
 from swiftclaw_local.cli.app import App, pass_app
 from swiftclaw_local.cli.client import in_path
+from swiftclaw_local.cli.delivery_filter import Filter, filter_of, filter_options
 from swiftclaw_local.cli.delivery_texts import replay_line
 from swiftclaw_local.cli.flags import typed_id
 from swiftclaw_local.cli.looking import Hints, Json, say, view_of
 from swiftclaw_local.cli.output import counted, json_text
+from swiftclaw_local.cli.replays import Wish, replay_many, resume
 from swiftclaw_local.cli.shape import command
 from swiftclaw_local.errors import DeliveryPending, InvalidInput
 
@@ -26,17 +28,83 @@ _ids = click.argument("delivery_ids", metavar="ID...", nargs=-1, required=True, 
 
 
 @command("replay")
-@_ids
+@click.argument("delivery_ids", metavar="[ID...]", nargs=-1, shell_complete=completion.deliveries)
+@filter_options
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
+@click.option("--rate", metavar="N/s", help="So many a second (default: 10/s); also 30/m.")
+@click.option(
+    "--canary", type=click.IntRange(0, 1000), metavar="N", help="Send these first; stop if one fails (default: 1)."
+)
+@click.option("--stop-after", type=click.IntRange(1), metavar="N", help="Stop after so many failures in a row.")
+@click.option("--to", metavar="ID|URL", help="Send to this registered webhook instead.")
+@click.option(
+    "--order",
+    type=click.Choice(["event", "failed"]),
+    default="event",
+    show_default=True,
+    help="By the events' times, or by the time of the failure.",
+)
 @click.option("--with-retries", is_flag=True, help="Retry on the schedule (default: one attempt).")
+@click.option("--resume", "replay_id", metavar="RPL", help="Go on with a replay that was paused or stopped.")
 @click.option("--now", is_flag=True, help="Of a delivery that is still retrying: bring its next attempt forward.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_app
-def replay(app: App, delivery_ids: tuple[str, ...], *, with_retries: bool, now: bool) -> int:
-    """Send the same event again, byte for byte: each ID as a new delivery.
+def replay(
+    app: App,
+    delivery_ids: tuple[str, ...],
+    *,
+    dry_run: bool,
+    rate: str | None,
+    canary: int | None,
+    stop_after: int | None,
+    to: str | None,
+    order: str,
+    with_retries: bool,
+    replay_id: str | None,
+    now: bool,
+    yes: bool,
+    **given: Any,
+) -> int:
+    """Send the same events again, byte for byte: each ID, or all that match, as new deliveries.
 
-    An ID may be its end, @last or @last-failed. Exit 1 when a receiver did not answer with 2xx.
+    An ID may be its end, @last or @last-failed. A filter is counted first, and sent in turn; ^C pauses it. Exit 1 when
+    a receiver did not answer with 2xx.
     """
-    if now and with_retries:
-        raise InvalidInput("--now keeps the delivery's own schedule.", hint="Leave out --with-retries.", field="--now")
+    wanted = filter_of(**given)
+    many = wanted.given or dry_run or any(option is not None for option in (to, rate, canary, stop_after))
+    _check_replay(delivery_ids, wanted, replay_id, many=many, with_retries=with_retries, now=now)
+    if replay_id is not None:
+        return resume(app, replay_id)
+    if not many:
+        return _replay_each(app, delivery_ids, with_retries=with_retries, now=now)
+    wish = Wish(rate=rate, canary=canary, stop_after=stop_after, with_retries=with_retries, to=to, order=order)
+    ids = [_find(app, delivery_id)["id"] for delivery_id in delivery_ids]
+    return replay_many(app, wanted, ids, wish, dry_run=dry_run, yes=yes or bool(ids))
+
+
+def _check_replay(
+    delivery_ids: tuple[str, ...], wanted: Filter, replay_id: str | None, *, many: bool, with_retries: bool, now: bool
+) -> None:
+    """Check that what was typed fits together. Raises: InvalidInput."""
+    if now and (with_retries or many or replay_id):
+        raise InvalidInput(
+            "--now keeps the delivery's own schedule.", hint="Give ids alone, or leave it out.", field="--now"
+        )
+    if replay_id is not None and (delivery_ids or wanted.given):
+        raise InvalidInput(
+            "--resume goes on with what was asked then.", hint="Leave out ids and filters.", field="--resume"
+        )
+    if delivery_ids and wanted.given:
+        raise InvalidInput("Give ids, or say which by a filter: not both.")
+    if not delivery_ids and not wanted.given and replay_id is None:
+        raise InvalidInput(
+            "Say which deliveries: their ids, or a filter as --unresolved.",
+            hint="See what there is: swiftclaw deliveries list --unresolved --group cause",
+        )
+
+
+def _replay_each(app: App, delivery_ids: tuple[str, ...], *, with_retries: bool, now: bool) -> int:
+    """Replay deliveries one after the other, and say of each what came of it; return the exit code."""
     befores = [_find(app, delivery_id) for delivery_id in delivery_ids]
     view = None if app.output.as_json else view_of(app)
     hints = Hints(app)

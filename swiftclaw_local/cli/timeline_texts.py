@@ -166,6 +166,14 @@ def _said(attempt: Json, before: Json | None, view: View) -> str:
     return cut or "(empty body)"
 
 
+def answer_start(delivery: Json) -> str:
+    """Return the first line of what the receiver answered last, cut to a line; empty when it said nothing."""
+    attempts = delivery["attempts"] or []
+    response = attempts[-1]["response"] if attempts else None
+    lines = str(response["body"]).strip().splitlines() if response else []
+    return f"{lines[0][:BODY_SHOWN]}…" if lines and len(lines[0]) > BODY_SHOWN else "".join(lines[:1])
+
+
 def _same(one: Json, other: Json) -> bool:
     return all(one[name] == other[name] for name in ("status", "body", "body_base64", "truncated"))
 

@@ -34,6 +34,7 @@ from swiftclaw_local.platform.deliveries import Deliveries
 from swiftclaw_local.platform.events import Events
 from swiftclaw_local.platform.faults import Faults
 from swiftclaw_local.platform.recordings import Recordings
+from swiftclaw_local.platform.replays import Replays
 from swiftclaw_local.platform.timeline import Timeline
 from swiftclaw_local.platform.webhooks import Webhooks
 from swiftclaw_local.scheduler.clock import Clock, ClockSetting, monotonic, restored
@@ -152,6 +153,7 @@ class Platform:
         self.deliveries = Deliveries(
             store, reads, engine=engine, clock=clock, watch=watch, schedule=settings.retry_schedule
         )
+        self.replays = Replays(store, reads, engine=engine, clock=clock, watch=watch, log=log)
         self.certifications = Certifications(
             store, reads, clock=clock, addresses=self.addresses, new_poster=self._new_poster
         )
@@ -191,6 +193,7 @@ class Platform:
         await self.timeline.keep()
         self._store.listen(self._heard)
         self._engine.start()
+        self.replays.start()
         self._heartbeat.every(HEARTBEAT_S, "beat", self._beat)
         if self.settings.retention is not None:
             self._heartbeat.every(RETENTION_S, "retention", partial(self._retain, self.settings.retention))
@@ -200,6 +203,7 @@ class Platform:
     async def stop(self) -> None:
         """Take nothing new, let the attempts in flight end, write everything down, let go of the database."""
         await self._engine.stop()
+        await self.replays.stop()
         await self._heartbeat.stop()
         await self._judge.stop()
         self._journal.every_second()
@@ -247,6 +251,7 @@ class Platform:
         self.watch.forgotten()
         self.certifications.forget()
         self.recordings.start_over()
+        self.replays.forget()
         if seed is not None:
             self._database.ids.start_over(seed)
         self.clock.start_over(rate=rate, at=at)
@@ -294,6 +299,7 @@ class Platform:
     async def _look_after_shared_work(self) -> None:
         """Give back what dead dispatchers had in flight and what waited here for too long; wake who waits for others' work."""
         await self._engine.give_back_late()
+        await self.replays.look_for_more()
         reaped = await self._store.reap(now=self.clock.now())
         if reaped:
             self._log.warning(logs.LEASE_REAPED, deliveries=reaped)

@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, Final, Literal, get_type_hints
+from typing import Any, Final, Literal, get_args, get_type_hints
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
@@ -178,9 +178,10 @@ def _invalid(problem: ErrorDetails, model: type[BaseModel], *, where: str) -> In
     name = _name([part for part in problem["loc"] if not (isinstance(part, str) and part in _UNION_ARMS)])
     match problem["type"]:
         case "extra_forbidden":
-            close = get_close_matches(name, model.model_fields, n=1)
+            fields = _fields_at(model, problem["loc"][:-1])
+            close = get_close_matches(str(problem["loc"][-1]), fields, n=1)
             guess = f' Did you mean "{close[0]}"?' if close else ""
-            known = ", ".join(model.model_fields)
+            known = ", ".join(fields)
             text = f'There is no "{name[:80]}" in {where}.{guess}'
             return InvalidInput(text, hint=f"It takes: {known}" if known else "It takes nothing.", field=name[:80])
         case kind if kind in _MORE_WORDS:
@@ -188,6 +189,15 @@ def _invalid(problem: ErrorDetails, model: type[BaseModel], *, where: str) -> In
         case _:
             told = problem["msg"].removeprefix("Value error, ")
             return InvalidInput(f'"{name}" in {where}: {told[:1].lower()}{told[1:].rstrip(".")}.', field=name)
+
+
+def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """Return the names that the object at a place inside a model takes."""
+    for name in place:
+        field = model.model_fields.get(str(name))
+        inside = [] if field is None else [field.annotation, *get_args(field.annotation)]
+        model = next((one for one in inside if isinstance(one, type) and issubclass(one, BaseModel)), model)
+    return list(model.model_fields)
 
 
 _UNION_ARMS: Final = frozenset(

@@ -9,12 +9,14 @@ from pydantic.config import JsonDict
 
 from swiftclaw_local.events.catalog import EVENT_TYPE_NAMES
 from swiftclaw_local.events.sequences import AGENT_ENDINGS, DEPLOYMENT_ENDINGS
-from swiftclaw_local.server.models import Model
+from swiftclaw_local.platform.replays import CANARY, FASTEST, RATE
+from swiftclaw_local.server.models import DeliveryState, Model
 from swiftclaw_local.server.written import (
     AgentName,
     AnyTypeName,
     Base64,
     CheckName,
+    DeliveryName,
     Description,
     DurationText,
     EventId,
@@ -24,6 +26,8 @@ from swiftclaw_local.server.written import (
     MetricName,
     SecretText,
     Seed,
+    StatusText,
+    Text,
     Threshold,
     TimeText,
     UnixSeconds,
@@ -108,6 +112,41 @@ class ReplayRequest(Model):
 
     with_retries: bool = False
     now: bool = False
+
+
+class ReplayFilter(Model):
+    """Which deliveries, as in the list of deliveries; of one event and webhook the newest is sent."""
+
+    state: DeliveryState | None = None
+    failed: bool = False
+    unresolved: bool = False
+    agent: Text | None = None
+    webhook: Text | None = None
+    event: Text | None = None
+    type: Text | None = None
+    status: StatusText | None = None
+    cause: Text | None = None
+    q: Annotated[Text, Field(min_length=1)] | None = None
+    since: TimeText | None = None
+    until: TimeText | None = None
+
+
+class ReplayCreate(Model):
+    """Replay many deliveries: those that match the filter, or these. Each is one attempt, unless `with_retries`.
+
+    `canary` go first, and the others wait for what comes of them; after `stop_after` failures in a row it stops. `to` sends
+    to another registered webhook, by its id or URL. With `dry_run` it says what would happen.
+    """
+
+    filter: ReplayFilter | None = None
+    deliveries: Annotated[list[DeliveryName], Field(min_length=1, max_length=10_000)] | None = None
+    rate: Annotated[float, Field(gt=0, le=FASTEST)] = RATE
+    canary: Annotated[int, Field(ge=0, le=1000)] = CANARY
+    stop_after: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    with_retries: bool = False
+    to: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
+    order: Literal["event", "failed"] = "event"
+    dry_run: bool = False
 
 
 class AlertCreate(Model):

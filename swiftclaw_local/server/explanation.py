@@ -3,38 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
 
+from swiftclaw_local.cause_words import CAUSE_WORDS
 from swiftclaw_local.storage.records import Delivery
 from swiftclaw_local.storage.states import State
-
-CAUSE_WORDS: Final = {
-    "connect_refused": "connection refused",
-    "connect_failed": "no connection",
-    "connect_timeout": "no connection in time",
-    "dns": "name not found",
-    "reset": "connection reset",
-    "closed_early": "closed without an answer",
-    "timeout": "no answer in time",
-    "malformed": "not an HTTP answer",
-    "stale_connection": "reused connection had died",
-    "redirect": "redirect",
-    "tls_expired": "certificate expired",
-    "tls_wrong_host": "certificate of another host",
-    "tls_untrusted": "certificate not trusted",
-    "tls_version": "TLS version not supported",
-    "tls_not_tls": "answered without TLS",
-    "tls_timeout": "no TLS in time",
-    "tls_failed": "TLS failed",
-    "blocked_host": "public host, not allowed",
-    "blocked_address": "address never sent to",
-    "blocked_self": "SwiftClaw local's own port",
-    "held_back": "held back by a fault",
-    "dropped": "never sent, by a fault",
-    "hung_up": "hung up on by a fault",
-    "internal": "a defect of SwiftClaw local",
-    "interrupted": "cut off by a stop of SwiftClaw local",
-}
 
 
 def explanation(delivery: Delivery, *, retries_max: int, now: datetime) -> str:
@@ -47,9 +19,7 @@ def explanation(delivery: Delivery, *, retries_max: int, now: datetime) -> str:
         case State.SUCCEEDED:
             return "delivered" if not delivery.retries_used else f"delivered by retry {delivery.retries_used}"
         case State.CANCELED:
-            return (
-                f"{delivery.webhook_id} was deleted" if delivery.reason == "webhook_deleted" else "canceled on request"
-            )
+            return _canceled(delivery)
         case State.DEAD:
             return dead_text(
                 delivery.reason,
@@ -103,6 +73,16 @@ def _next(delivery: Delivery, *, retries_max: int, now: datetime, verb: str = ""
         f"retry {number} of {retries_max}" if number else "first attempt" if not delivery.attempts else "next attempt"
     )
     return f"{what} {verb}in {span_text(delivery.due_at - now)}" if delivery.due_at > now else f"{what} due now"
+
+
+def _canceled(delivery: Delivery) -> str:
+    match delivery.reason:
+        case "webhook_deleted":
+            return f"{delivery.webhook_id} was deleted"
+        case "replayed":
+            return "a replay took its place"
+        case _:
+            return "canceled on request"
 
 
 def dead_text(reason: str | None, *, status: int | None, last: str, trigger: str, retries_max: int) -> str:

@@ -38,6 +38,7 @@ PATH_PARAMETERS: Final[dict[str, Json]] = {
     "alert_id": {"schema": {"type": "string", "pattern": "^alert-[0-9]{1,15}$"}, "example": "alert-1"},
     "report_id": {"schema": {"type": "string", "pattern": "^crt_[0-9]{1,15}$"}, "example": "crt_1"},
     "fault_id": {"schema": {"type": "string", "pattern": "^fault-[0-9]{1,15}$"}, "example": "fault-1"},
+    "replay_id": {"schema": {"type": "string", "pattern": "^rpl_[0-9]{1,15}$"}, "example": "rpl_1"},
     "delivery_id": {
         "schema": {"type": "string", "pattern": "^[@a-z0-9_-]{1,64}$"},
         "description": "The id, its beginning or ending if only one delivery has it, `@last`, or `@last-failed`.",

@@ -9,8 +9,9 @@ from pydantic import Field
 
 from swiftclaw_local.durations import parse_duration, parse_time
 from swiftclaw_local.errors import InvalidInput
+from swiftclaw_local.server.bodies import ReplayFilter
 from swiftclaw_local.server.models import DeliveryState, Model
-from swiftclaw_local.server.written import DurationText, TimeText
+from swiftclaw_local.server.written import DurationText, StatusText, Text, TimeText
 from swiftclaw_local.storage.records import DeliveryFilter
 from swiftclaw_local.storage.states import State
 
@@ -18,7 +19,6 @@ MAX_PAGE: Final = 500
 LONGEST_WAIT: Final = timedelta(seconds=60)
 
 Flag = Literal["0", "1", "false", "true"]
-Text = Annotated[str, Field(max_length=200)]
 Limit = Annotated[int, Field(ge=1, le=MAX_PAGE)]
 CursorText = Annotated[
     str, Field(description="`next` of the page before.", json_schema_extra={"pattern": "^[A-Za-z0-9_.:-]{1,160}$"})
@@ -106,7 +106,7 @@ class DeliveriesQuery(Model):
     webhook: Text | None = None
     event: Annotated[Text, Field(description="Id of the event.")] | None = None
     type: Text | None = None
-    status: Annotated[str, Field(pattern=r"^[1-9]([0-9]{2}|xx)$", description="As 503 or 5xx.")] | None = None
+    status: StatusText | None = None
     cause: Annotated[Text, Field(description="The last answer: a status, or an error as connect_refused.")] | None = (
         None
     )
@@ -126,7 +126,7 @@ class WebhookDeliveriesQuery(Model):
     failed: Flag = "0"
     unresolved: Flag = "0"
     event: Annotated[Text, Field(description="Id or type of the event.")] | None = None
-    status: Annotated[str, Field(pattern=r"^[1-9]([0-9]{2}|xx)$", description="As 503 or 5xx.")] | None = None
+    status: StatusText | None = None
     since: TimeText | None = None
     until: TimeText | None = None
     limit: Limit = 20
@@ -202,6 +202,13 @@ def delivery_filter(query: DeliveriesQuery, *, now: datetime) -> DeliveryFilter:
         since=moment(query.since, now=now, field="since"),
         until=moment(query.until, now=now, field="until"),
     )
+
+
+def replay_filter(asked: ReplayFilter, *, now: datetime) -> DeliveryFilter:
+    """Return the filter of a replay. Raises: as `delivery_filter`."""
+    given = asked.model_dump(exclude={"failed", "unresolved"}, exclude_none=True)
+    flags = {name: "1" for name in ("failed", "unresolved") if getattr(asked, name)}
+    return delivery_filter(DeliveriesQuery(**given, **flags), now=now)
 
 
 def webhook_delivery_filter(query: WebhookDeliveriesQuery, webhook_id: str, *, now: datetime) -> DeliveryFilter:

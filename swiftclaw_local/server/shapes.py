@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
+from swiftclaw_local.cause_words import CAUSE_WORDS
 from swiftclaw_local.dispatcher.armed import Armed
 from swiftclaw_local.dispatcher.fault_kinds import kind_of, read_fault
 from swiftclaw_local.dispatcher.faults import body_sent
 from swiftclaw_local.dispatcher.journal import Sent
 from swiftclaw_local.durations import duration_text
 from swiftclaw_local.scheduler.clock import Clock
-from swiftclaw_local.server.explanation import CAUSE_WORDS, explanation
+from swiftclaw_local.server.explanation import explanation
 from swiftclaw_local.server.models import (
     AlertEventOut,
     AlertOut,

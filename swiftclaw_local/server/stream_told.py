@@ -8,12 +8,13 @@ from typing import Final
 
 from pydantic_core import to_json
 
+from swiftclaw_local.cause_words import CAUSE_WORDS
 from swiftclaw_local.certify.hints import Seen, answer_hint
 from swiftclaw_local.dispatcher.armed import Armed
 from swiftclaw_local.durations import duration_text
 from swiftclaw_local.hot_value import hot_value
 from swiftclaw_local.scheduler.clock import Clock
-from swiftclaw_local.server.explanation import CAUSE_WORDS, dead_text
+from swiftclaw_local.server.explanation import dead_text
 from swiftclaw_local.server.models import DeliveryOut, HintOut
 from swiftclaw_local.server.shapes import body_text, header_lines, seconds, span, state_name
 from swiftclaw_local.server.stream_models import (

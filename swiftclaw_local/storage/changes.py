@@ -39,7 +39,7 @@ _CANCEL: Final = "UPDATE delivery SET state = 'canceled', reason = ?, ended_at =
 
 def add_webhook(connection: Connection, *, webhook: Webhook, secret: str, box: SecretBox) -> Webhook:
     """See `Store.add_webhook`."""
-    webhook_id = f"webhook-{_next_number(connection, 'webhook')}"
+    webhook_id = f"webhook-{next_number(connection, 'webhook')}"
     row = (
         webhook_id,
         webhook.agent,
@@ -93,10 +93,28 @@ def replay(connection: Connection, *, delivery_id: str, new_id: str, now: dateti
     if live is None:
         raise WebhookDeleted(f"The webhook of {delivery_id} was deleted; there is nowhere to send it.")
     _check_not_replayed(connection, delivery_id)
+    if not insert_replay(connection, delivery_id, new_id=new_id, now=now, scheduled=scheduled):
+        # another dispatcher was faster, after we looked
+        _check_not_replayed(connection, delivery_id)
+        raise ReplayOpen(f"{delivery_id} was being replayed at this moment.")
+    return new_id
+
+
+def insert_replay(
+    connection: Connection,
+    delivery_id: str,
+    *,
+    new_id: str,
+    now: datetime,
+    scheduled: bool,
+    to_webhook: str | None = None,
+) -> bool:
+    """Add a new pending delivery of the same event, to the same webhook or another; False when a replay of it is open."""
     written = to_text(now)
-    of = connection.execute(
+    event_id, event_type, agent, webhook_id, body_size = connection.execute(
         "SELECT event_id, event_type, agent, webhook_id, body_size FROM delivery WHERE id = ?", (delivery_id,)
     ).fetchone()
+    of = (event_id, event_type, agent, to_webhook or webhook_id, body_size)
     inserted = connection.execute(
         "INSERT INTO delivery (id, event_id, event_type, agent, webhook_id, body_size, state, trigger, scheduled, replay_of,"
         " created_at, due_at, attempts, retries_used, interruptions, lease_token)"
@@ -104,10 +122,7 @@ def replay(connection: Connection, *, delivery_id: str, new_id: str, now: dateti
         " ON CONFLICT (replay_of) WHERE replay_of IS NOT NULL AND ended_at IS NULL DO NOTHING",
         (new_id, *of, scheduled, delivery_id, written, written),
     )
-    if inserted.rowcount == 0:  # another dispatcher was faster, after we looked
-        _check_not_replayed(connection, delivery_id)
-        raise ReplayOpen(f"{delivery_id} was being replayed at this moment.")
-    return new_id
+    return bool(inserted.rowcount)
 
 
 def _check_not_replayed(connection: Connection, delivery_id: str) -> None:
@@ -141,7 +156,7 @@ def cancel(connection: Connection, *, delivery_id: str, now: datetime) -> None:
 
 def add_alert(connection: Connection, *, alert: Alert) -> Alert:
     """See `Store.add_alert`."""
-    alert_id = f"alert-{_next_number(connection, 'alert')}"
+    alert_id = f"alert-{next_number(connection, 'alert')}"
     seconds = alert.window.total_seconds()
     connection.execute(
         "INSERT INTO alert (id, agent, metric, threshold, window_s, notify_url, state, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -220,6 +235,10 @@ def prune(connection: Connection, *, before: datetime, limit: int) -> int:
         f"DELETE FROM attempt WHERE delivery_id IN (SELECT id FROM delivery WHERE event_id IN {these})",  # noqa: S608
         ids,
     )
+    connection.execute(
+        f"DELETE FROM replay_item WHERE delivery_id IN (SELECT id FROM delivery WHERE event_id IN {these})",  # noqa: S608
+        ids,
+    )
     connection.execute(f"DELETE FROM delivery WHERE event_id IN {these}", ids)  # noqa: S608
     connection.execute(f"DELETE FROM event WHERE id IN {these}", ids)  # noqa: S608
     return len(ids)
@@ -227,15 +246,17 @@ def prune(connection: Connection, *, before: datetime, limit: int) -> int:
 
 def reset(connection: Connection, *, keep_webhooks: bool) -> None:
     """See `Store.reset`."""
-    for table in ("attempt", "delivery", "event", "alert_event", "alert", "clock"):
+    for table in ("attempt", "replay_item", "replay", "delivery", "event", "alert_event", "alert", "clock"):
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
     if not keep_webhooks:
         connection.execute("DELETE FROM webhook")
         connection.execute("UPDATE counter SET next = ? WHERE name = 'webhook'", (FIRST_NUMBERS["webhook"],))
-    connection.execute("UPDATE counter SET next = ? WHERE name = 'alert'", (FIRST_NUMBERS["alert"],))
+    for name in ("alert", "replay"):
+        connection.execute("UPDATE counter SET next = ? WHERE name = ?", (FIRST_NUMBERS[name], name))
 
 
-def _next_number(connection: Connection, name: str) -> int:
+def next_number(connection: Connection, name: str) -> int:
+    """Return the next number of a counter, which is never given out again."""
     number: int = connection.execute(
         "UPDATE counter SET next = next + 1 WHERE name = ? RETURNING next - 1", (name,)
     ).fetchone()[0]

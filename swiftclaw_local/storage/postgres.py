@@ -18,7 +18,7 @@ import psycopg
 
 from swiftclaw_local.errors import StorageUnavailable, SwiftclawError, UnknownWebhook
 from swiftclaw_local.ids import IdFactory
-from swiftclaw_local.storage import changes
+from swiftclaw_local.storage import changes, replaying
 from swiftclaw_local.storage import postgres_statements as sql
 from swiftclaw_local.storage.adding import Adding, NewEvent
 from swiftclaw_local.storage.listening import LOOKING, Heard, Listening
@@ -43,6 +43,7 @@ from swiftclaw_local.storage.records import (
     Webhook,
     WebhookChange,
 )
+from swiftclaw_local.storage.replay_records import Replayable, ReplayState, ReplayStep, ReplayWish
 from swiftclaw_local.storage.secretbox import SecretBox
 from swiftclaw_local.storage.store import DUE, LOG, WEBHOOKS
 from swiftclaw_local.storage.subscribers import Subscribers
@@ -291,6 +292,31 @@ class PostgresStore:
         work = partial(changes.set_alert, alert_id=alert_id, entry_id=entry_id, state=state, count=count, now=now)
         return await self._work(work, alone=True, news=LOG)
 
+    async def add_replay(self, wish: ReplayWish, items: Sequence[Replayable], *, now: datetime) -> str:
+        """See `Store.add_replay`."""
+        return await self._work(partial(replaying.add_replay, wish=wish, items=items, now=now))
+
+    async def replay_next(self, replay_id: str, *, now: datetime, limit: int) -> ReplayStep | None:
+        """See `Store.replay_next`."""
+        new_ids = [self._ids.new("dlv", now) for _ in range(limit)]
+        work = partial(_replay_next_alone, replay_id=replay_id, new_ids=new_ids, now=now)
+        return await self._work(work, news=DUE)
+
+    async def set_replay(
+        self,
+        replay_id: str,
+        *,
+        state: ReplayState,
+        now: datetime,
+        reason: str | None = None,
+        judged_after: int | None = None,
+    ) -> None:
+        """See `Store.set_replay`."""
+        work = partial(
+            replaying.set_replay, replay_id=replay_id, state=state, reason=reason, judged_after=judged_after, now=now
+        )
+        await self._work(work)
+
     async def keep_clock(self, clock: KeptClock) -> None:
         """See `Store.keep_clock`."""
         await self._work(partial(changes.keep_clock, clock=clock))
@@ -344,6 +370,15 @@ class PostgresStore:
             if news is not None:
                 connection.execute("SELECT pg_notify(%s, %s)", (sql.CHANNEL, f"{self._owner} {news}"))
         return result
+
+
+def _replay_next_alone(
+    connection: PlainConnection, *, replay_id: str, new_ids: Sequence[str], now: datetime
+) -> ReplayStep | None:
+    """Do a step of a replay unless another dispatcher sees to it; this one does from now on, as long as its connection lives."""
+    number = int(replay_id.rpartition("_")[2])
+    (ours,) = connection.execute(f"SELECT pg_try_advisory_lock({sql.REPLAY_LOCK}, ?)", (number,)).fetchone()  # noqa: S608 - a number of ours
+    return replaying.replay_next(connection, replay_id=replay_id, new_ids=new_ids, now=now) if ours else None
 
 
 async def _each(connection: Connection, calls: list[Call[Any]]) -> list[Any]:

@@ -14,6 +14,8 @@ _OURS: Final = 0x5C1A
 WEBHOOKS_LOCK: Final = f"{_OURS}, 1"
 SCHEMA_LOCK: Final = f"{_OURS}, 2"
 CLOCK_LOCK: Final = f"{_OURS}, 3"
+# Two numbers make a lock: this and the replay's own, held by the connection of the dispatcher that sees to it.
+REPLAY_LOCK: Final = _OURS + 1
 CHANNEL: Final = "swiftclaw"
 
 # Begin a group; answers with the number of changes of webhooks so far.

@@ -23,9 +23,10 @@ from swiftclaw_local.errors import (
     UnknownAlert,
     UnknownDelivery,
     UnknownEvent,
+    UnknownReplay,
     UnknownWebhook,
 )
-from swiftclaw_local.storage import figures, filters
+from swiftclaw_local.storage import figures, filters, replay_reads
 from swiftclaw_local.storage import log_reads as log
 from swiftclaw_local.storage.records import (
     Alert,
@@ -46,6 +47,8 @@ from swiftclaw_local.storage.records import (
     Webhook,
     WebhookStats,
 )
+from swiftclaw_local.storage.reads import Order, Which
+from swiftclaw_local.storage.replay_records import Replay, Replayable, ReplayCounts, ReplayItem
 from swiftclaw_local.storage.rows import to_alert, to_attempt, to_delivery, to_event, to_webhook
 from swiftclaw_local.storage.tables import METADATA
 
@@ -291,6 +294,39 @@ class SqlReads:
     async def alert_changes(self, *, after: str | None, until: str | None) -> list[AlertChange]:
         """See `Reads.alert_changes`."""
         return await self._read(lambda connection: log.alert_changes(connection, after=after, until=until))
+
+    # --- replays of many ----------------------------------------------------------------------------------------
+
+    async def replayable(
+        self, wanted: DeliveryFilter, *, ids: tuple[str, ...] | None = None, order: Order = "event"
+    ) -> list[Replayable]:
+        """See `Reads.replayable`."""
+        return await self._read(lambda connection: replay_reads.replayable(connection, wanted, ids=ids, order=order))
+
+    async def replay(self, replay_id: str) -> Replay:
+        """See `Reads.replay`."""
+        found = await self._read(lambda connection: replay_reads.one(connection, replay_id))
+        if found is None:
+            raise UnknownReplay(f'There is no replay "{replay_id[:40]}".', field="replay")
+        return found
+
+    async def replays(self, *, limit: int = 20, running: bool = False) -> list[Replay]:
+        """See `Reads.replays`."""
+        return await self._read(lambda connection: replay_reads.newest(connection, limit=limit, running=running))
+
+    async def replay_counts(self, replay_id: str) -> ReplayCounts:
+        """See `Reads.replay_counts`."""
+        return await self._read(lambda connection: replay_reads.counts(connection, replay_id))
+
+    async def replay_items(self, replay_id: str, *, which: Which, limit: int, canary: int = 0) -> list[ReplayItem]:
+        """See `Reads.replay_items`."""
+        return await self._read(
+            lambda connection: replay_reads.items(connection, replay_id, which=which, limit=limit, canary=canary)
+        )
+
+    async def replay_items_named(self, replay_id: str, numbers: tuple[int, ...]) -> list[ReplayItem]:
+        """See `Reads.replay_items_named`."""
+        return await self._read(lambda connection: replay_reads.these(connection, replay_id, numbers))
 
     # --- ids ----------------------------------------------------------------------------------------------------
 

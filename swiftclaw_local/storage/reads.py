@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from swiftclaw_local.storage.records import (
     Alert,
@@ -28,6 +28,10 @@ from swiftclaw_local.storage.records import (
     Webhook,
     WebhookStats,
 )
+from swiftclaw_local.storage.replay_records import Replay, Replayable, ReplayCounts, ReplayItem
+
+Order = Literal["event", "failed"]
+Which = Literal["canary", "bad", "open"]
 
 
 class Reads(Protocol):
@@ -119,6 +123,30 @@ class Reads(Protocol):
 
     async def alert_changes(self, *, after: str | None, until: str | None) -> list[AlertChange]:
         """Return what alerts did after one change and up to another, in its order; None bounds nothing."""
+
+    async def replayable(
+        self, wanted: DeliveryFilter, *, ids: tuple[str, ...] | None = None, order: Order = "event"
+    ) -> list[Replayable]:
+        """Return what a replay would send: of each event and webhook that match the newest delivery, in the order of events.
+
+        Those without an attempt and canceled ones are left out, unless they are named by `ids`. With `order` failed: by
+        the time of the last attempt. More than `MOST_ITEMS` mean that there are too many.
+        """
+
+    async def replay(self, replay_id: str) -> Replay:
+        """Return a replay. Raises: UnknownReplay."""
+
+    async def replays(self, *, limit: int = 20, running: bool = False) -> list[Replay]:
+        """Return replays, newest first; with `running` only those."""
+
+    async def replay_counts(self, replay_id: str) -> ReplayCounts:
+        """Return what became of a replay's deliveries so far."""
+
+    async def replay_items(self, replay_id: str, *, which: Which, limit: int, canary: int = 0) -> list[ReplayItem]:
+        """Return a replay's deliveries by their turn: the first `canary`; the `bad`, which did not get through; the `open`."""
+
+    async def replay_items_named(self, replay_id: str, numbers: tuple[int, ...]) -> list[ReplayItem]:
+        """Return these of a replay's deliveries."""
 
     async def resolve_id(self, kind: str, given: str) -> str:
         """Return the one id of a kind (`dlv` or `evt`) that is, or begins or ends with, what was given; `@last`, `@last-failed` too.

@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 
 from swiftclaw_local.errors import UnknownWebhook
 from swiftclaw_local.ids import IdFactory
-from swiftclaw_local.storage import changes, claiming
+from swiftclaw_local.storage import changes, claiming, replaying
 from swiftclaw_local.storage.adding import Adding, NewEvent
 from swiftclaw_local.storage.group_commit import GroupCommit, Work
 from swiftclaw_local.storage.marking import Marking
@@ -38,6 +38,7 @@ from swiftclaw_local.storage.records import (
     Webhook,
     WebhookChange,
 )
+from swiftclaw_local.storage.replay_records import Replayable, ReplayState, ReplayStep, ReplayWish
 from swiftclaw_local.storage.secretbox import SecretBox, read_key
 from swiftclaw_local.storage.sqlite_file import (
     Checkpoints,
@@ -319,6 +320,31 @@ class SqliteStore:
         entry_id = self._ids.new("ale", now)
         work = partial(changes.set_alert, alert_id=alert_id, entry_id=entry_id, state=state, count=count, now=now)
         return await self._running.writer.run(work)
+
+    async def add_replay(self, wish: ReplayWish, items: Sequence[Replayable], *, now: datetime) -> str:
+        """See `Store.add_replay`."""
+        return await self._running.writer.run(partial(replaying.add_replay, wish=wish, items=items, now=now))
+
+    async def replay_next(self, replay_id: str, *, now: datetime, limit: int) -> ReplayStep | None:
+        """See `Store.replay_next`."""
+        new_ids = [self._ids.new("dlv", now) for _ in range(limit)]
+        work = partial(replaying.replay_next, replay_id=replay_id, new_ids=new_ids, now=now)
+        return await self._running.writer.run(work)
+
+    async def set_replay(
+        self,
+        replay_id: str,
+        *,
+        state: ReplayState,
+        now: datetime,
+        reason: str | None = None,
+        judged_after: int | None = None,
+    ) -> None:
+        """See `Store.set_replay`."""
+        work = partial(
+            replaying.set_replay, replay_id=replay_id, state=state, reason=reason, judged_after=judged_after, now=now
+        )
+        await self._running.writer.run(work)
 
     async def keep_clock(self, clock: KeptClock) -> None:
         """See `Store.keep_clock`."""

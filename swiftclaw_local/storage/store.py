@@ -26,6 +26,7 @@ from swiftclaw_local.storage.records import (
     Webhook,
     WebhookChange,
 )
+from swiftclaw_local.storage.replay_records import Replayable, ReplayState, ReplayStep, ReplayWish
 
 # What other dispatchers tell: something is due; webhooks changed; the log grew, told only to those who look on.
 DUE: Final = "due"
@@ -169,6 +170,30 @@ class Store(Protocol):
 
     async def set_alert(self, alert_id: str, *, state: str, count: int, now: datetime) -> AlertEvent | None:
         """Change the alert's state and write it into the history; None when it was in that state already."""
+
+    # --- replays of many ----------------------------------------------------------------------------------------
+
+    async def add_replay(self, wish: ReplayWish, items: Sequence[Replayable], *, now: datetime) -> str:
+        """Keep a replay of these deliveries, in this order, as running; return its id (rpl_1). Nothing is sent by this."""
+
+    async def replay_next(self, replay_id: str, *, now: datetime, limit: int) -> ReplayStep | None:
+        """Make the next `limit` deliveries of a running replay, and note each in its list, together; due at `now`.
+
+        One whose attempt is in flight is left for later. What is still scheduled for the others is canceled, reason
+        `replayed`. Skipped are those that were forgotten, whose webhook was deleted, which got through meanwhile, or
+        which are being replayed already. None when it does not run, or another dispatcher sees to it.
+        """
+
+    async def set_replay(
+        self,
+        replay_id: str,
+        *,
+        state: ReplayState,
+        now: datetime,
+        reason: str | None = None,
+        judged_after: int | None = None,
+    ) -> None:
+        """Change a replay's state; with `judged_after`, failures up to this number are accepted. Raises: UnknownReplay, ReplayEnded."""
 
     # --- the rest -----------------------------------------------------------------------------------------------
 

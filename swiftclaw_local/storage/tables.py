@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel
 from swiftclaw_local.storage.states import ENDED, State
 
 # Raised by one with every migration; the file name of the newest one begins with it.
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 
 def _one_of(column: str, *values: str) -> str:
@@ -203,6 +203,54 @@ class AlertEventRow(Table, table=True):
     at: datetime
 
 
+class ReplayRow(Table, table=True):
+    """A replay of many deliveries: what was asked for, and where it stands. `wanted` is the filter as JSON, for people.
+
+    `judged_after` is the number of the item after which failures in a row are counted: all before it were accepted.
+    """
+
+    __tablename__ = "replay"
+    __table_args__ = (CheckConstraint(_one_of("state", "running", "paused", "stopped", "done"), name="replay_state"),)
+
+    id: str = Field(primary_key=True)
+    state: str
+    reason: str | None
+    wanted: str
+    rate: float
+    canary: int
+    stop_after: int | None
+    with_retries: bool
+    to_webhook: str | None
+    total: int
+    judged_after: int
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class ReplayItemRow(Table, table=True):
+    """One delivery of a replay, by its turn; `new_id` is the delivery made for it, `skipped` why none was."""
+
+    __tablename__ = "replay_item"
+    __table_args__ = (
+        UniqueConstraint("replay_id", "delivery_id", name="replay_item_once"),
+        Index(
+            "replay_item_left",
+            "replay_id",
+            "number",
+            sqlite_where=text("new_id IS NULL AND skipped IS NULL"),
+            postgresql_where=text("new_id IS NULL AND skipped IS NULL"),
+        ),
+        {"sqlite_with_rowid": False},
+    )
+
+    replay_id: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    delivery_id: str
+    was_delivered: bool
+    new_id: str | None
+    skipped: str | None
+
+
 class ClockRow(Table, table=True):
     """How the engine's clock stood; one row. `rate` 0 is the manual clock, `lead_s` its lead on the wall clock."""
 
@@ -233,5 +281,5 @@ class KeyCheckRow(Table, table=True):
     sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
-FIRST_NUMBERS: Final = {"webhook": 123, "alert": 1}
+FIRST_NUMBERS: Final = {"webhook": 123, "alert": 1, "replay": 1}
 METADATA: Final = Table.metadata

@@ -30,13 +30,14 @@ from swiftclaw_local.storage.postgres import Lease, PostgresStore
 from swiftclaw_local.storage.postgres_link import connect
 from swiftclaw_local.storage.postgres_reads import read_engine
 from swiftclaw_local.storage.records import WebhookChange
+from swiftclaw_local.storage.replay_records import Replayable, ReplayWish
 from swiftclaw_local.storage.states import State
 from swiftclaw_local.storage.store import DUE, LOG, WEBHOOKS, Store
 from swiftclaw_local.storage.tables import METADATA
 from tests.postgres_server import PostgresServer
 from tests.storage.databases import KEY, PostgresDatabase, ReadableStore
 from tests.storage.laps import claimed, leased
-from tests.storage.values import NOW, event, later, succeeded, webhook
+from tests.storage.values import NOW, dead, event, later, succeeded, webhook
 
 EDIT = WebhookChange(url="http://localhost:9/new")
 
@@ -265,6 +266,25 @@ async def test_that_the_log_grew_is_told_to_those_who_look_on_and_to_nobody_else
             number += 1
             with suppress(TimeoutError):
                 news = await asyncio.wait_for(heard.get(), 0.1)
+
+
+async def test_one_dispatcher_sees_to_a_replay_and_another_one_when_it_is_gone(store: Store, other: Store) -> None:
+    await store.add_webhook(webhook(), secret="s")
+    claims = [await leased(store, number) for number in range(3)]
+    for claim in claims:
+        await store.record(dead(claim))
+    items = [
+        Replayable(one.delivery_id, one.event_id, one.event_type, one.webhook_id, State.DEAD, NOW, NOW)
+        for one in claims
+    ]
+    replay_id = await store.add_replay(ReplayWish("{}", 10, 0, None, False, None), items, now=NOW)
+    first = await store.replay_next(replay_id, now=NOW, limit=1)
+    assert await other.replay_next(replay_id, now=NOW, limit=1) is None
+    second = await store.replay_next(replay_id, now=NOW, limit=1)
+    await store.close()
+    third = await other.replay_next(replay_id, now=NOW, limit=5)
+    assert [step and [number for number, _ in step.made] for step in (first, second, third)] == [[1], [2], [3]]
+    await store.open()
 
 
 async def test_a_virtual_clock_is_for_one_alone(store: Store, other: Store) -> None:

@@ -117,8 +117,8 @@ async def test_a_read_sees_one_moment_from_its_first_statement_to_its_last(store
                 other.execute("INSERT INTO counter VALUES (?, 1)", (f"extra-{seen}",))
         return seen
 
-    assert await store.reads()._read(ask) == [2, 2]
-    assert await store.reads()._read(ask) == [4, 4]
+    assert await store.reads()._read(ask) == [3, 3]
+    assert await store.reads()._read(ask) == [5, 5]
 
 
 async def test_a_read_cannot_write(store: SqliteStore) -> None:

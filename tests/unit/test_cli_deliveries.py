@@ -99,8 +99,8 @@ def test_a_group_by_cause_counts_and_says_what_is_still_retried(api: FakeApi, ca
     api.on_call(LIST, answer)
     assert deliveries("list", "--unresolved", "--group", "cause", "--since", "11:00") == 0
     assert capsys.readouterr().out == (
-        "CAUSE  DELIVERIES  EVENTS  WEBHOOKS  FIRST     LAST\n"
-        "503           212     212         2  11:59:00  12:00:00\n"
+        "CAUSE                    DELIVERIES  EVENTS  WEBHOOKS  FIRST     LAST\n"
+        "503 Service Unavailable         212     212         2  11:59:00  12:00:00\n"
         "212 deliveries unresolved: never delivered. 1 of them still has retries scheduled (next in 3m 10s).\n"
     )
     assert queries(api, "/v1/deliveries")[1] == {
@@ -301,7 +301,7 @@ def test_a_held_delivery_is_not_waited_for(api: FakeApi, capsys: Shown, monkeypa
 
 def test_now_and_with_retries_exclude_each_other(api: FakeApi, capsys: Shown) -> None:
     assert deliveries("replay", "dlv_1", "--now", "--with-retries") == 2
-    assert "Leave out --with-retries." in capsys.readouterr().err
+    assert "--now keeps the delivery's own schedule." in capsys.readouterr().err
     assert api.asked == []
 
 

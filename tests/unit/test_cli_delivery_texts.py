@@ -160,9 +160,9 @@ def test_a_next_attempt_that_was_not_made_has_no_verdict() -> None:
     ("cause", "text"),
     [
         ("connect_refused", "connection refused"),
-        ("503", "503"),
-        ("401", "401  (final, no retry)"),
-        ("308", "308  (final, no retry)"),
+        ("503", "503 Service Unavailable"),
+        ("401", "401 Unauthorized  (final, no retry)"),
+        ("308", "308 Permanent Redirect  (final, no retry)"),
         ("something_new", "something new"),
     ],
 )
@@ -172,7 +172,7 @@ def test_a_cause_is_said_in_words(cause: str, text: str) -> None:
 
 def test_groups_are_counted_and_their_times_shown() -> None:
     group = {"cause": "503", "deliveries": 212, "events": 210, "webhooks": 2, "first": NOON - 3600, "last": NOON}
-    assert cause_cells(group, VIEW) == ("503", "212", "210", "2", "11:00:00", "12:00:00")
+    assert cause_cells(group, VIEW) == ("503 Service Unavailable", "212", "210", "2", "11:00:00", "12:00:00")
 
 
 def test_deliveries_are_counted_per_webhook_the_largest_first() -> None:

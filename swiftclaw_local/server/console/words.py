@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from swiftclaw_local.server.explanation import CAUSE_WORDS, span_text
+from swiftclaw_local.cause_words import CAUSE_WORDS
+from swiftclaw_local.server.explanation import span_text
 from swiftclaw_local.server.models import Seconds
 
 _ID_END: Final = 4
