@@ -249,18 +249,6 @@ class ReplayOpen(Conflict):
     code = "replay_open"
 
 
-class NothingToReplay(Conflict):
-    """No delivery matches: there is nothing to replay."""
-
-    code = "nothing_to_replay"
-
-
-class ReplayEnded(Conflict):
-    """The replay is done."""
-
-    code = "replay_ended"
-
-
 class WebhookDeleted(Conflict):
     """The webhook of this delivery was deleted."""
 

@@ -109,7 +109,7 @@ def created_line(alert: Json) -> str:
     told = (
         f"It POSTs to {alert['notify_url']}."
         if alert["notify_url"]
-        else "Seen in: swiftclaw alerts list, and the server's log."
+        else "Shown in: swiftclaw listen, swiftclaw alerts list, and the server's log."
     )
     return f"Created {alert['id']}: {rule}. {now} {told}"
 

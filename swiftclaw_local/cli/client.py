@@ -17,9 +17,11 @@ from swiftclaw_local.errors import NoServer, WaitTimeout, error_of
 
 PATIENCE_S: Final = 30.0  # how long an answer may take when nobody said otherwise
 CONNECT_S: Final = 5.0
+SILENT_S: Final = 40.0  # a stream that says nothing for so long is lost: it would have shown that it lives
 _PAGE: Final = 500
 _PIECE: Final = 64 * 1024
 NDJSON: Final = "application/x-ndjson"
+_START: Final = "Start one: swiftclaw serve      or, with your app: swiftclaw dev -- <command>"
 
 
 class Answer(NamedTuple):
@@ -47,6 +49,10 @@ class Client:
         self._trace = trace
         self._parts = urlsplit(address.url)
         self._connection: http.client.HTTPConnection | None = None
+
+    def another(self) -> Client:
+        """Return another connection to the same server, for another thread; whoever asks for it closes it."""
+        return Client(self.address, timeout_s=None, token=self._token)
 
     # --- what commands call -------------------------------------------------------------------------------------
 
@@ -154,6 +160,30 @@ class Client:
         finally:
             self.close()
 
+    def lines(self, path: str, *, query: Mapping[str, Any], headers: Mapping[str, str]) -> Iterator[Any]:
+        """Yield the JSON of each line of an answer without an end, over a connection of its own, until it ends.
+
+        Raises: NoServer when it is lost, or says nothing for longer than a server that lives would; as `get`.
+        """
+        connection = self._open()
+        self._connection = None
+        sent = {"Accept": "application/x-ndjson", **headers}
+        if self._token:
+            sent["Authorization"] = f"Bearer {self._token}"
+        try:
+            connection.sock.settimeout(SILENT_S)
+            connection.request("GET", self._parts.path + path + _query_text(query), headers=sent)
+            response = connection.getresponse()
+            if response.status >= 400:
+                raise error_of(response.status, self._document(Answer(response.status, {}, response.read())))
+            while line := response.readline():
+                if line.strip():
+                    yield json.loads(line)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._no_answer(error) from None
+        finally:
+            connection.close()
+
     def close(self) -> None:
         """Let go of the connection."""
         if self._connection is not None:
@@ -225,15 +255,13 @@ class Client:
     def _no_answer(self, error: Exception) -> NoServer:
         source = f"   (the address comes from {self.address.source})" if self.address.source else ""
         if isinstance(error, ConnectionRefusedError):
-            return NoServer(
-                f"No SwiftClaw local server at {self.address.url}.", hint=f"Start one: swiftclaw serve{source}"
-            )
+            return NoServer(f"No SwiftClaw local server at {self.address.url}.", hint=f"{_START}{source}")
         if isinstance(error, http.client.BadStatusLine) and not isinstance(error, ConnectionError):
             return self._stranger()
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return NoServer(
             f"No SwiftClaw local server answers at {self.address.url}: {reason}.",
-            hint=f"Start one: swiftclaw serve{source}",
+            hint=f"{_START}{source}",
         )
 
     def _document(self, answer: Answer) -> Any:

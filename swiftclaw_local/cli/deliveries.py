@@ -15,16 +15,15 @@ from swiftclaw_local.cli import completion
 from swiftclaw_local.cli import delivery_texts as texts
 from swiftclaw_local.cli.app import App, pass_app
 from swiftclaw_local.cli.client import in_path
-from swiftclaw_local.cli.curl import SIGNATURE_HEADER, curl_command, sign
 from swiftclaw_local.cli.delivery_filter import Filter, filter_of, filter_options
 from swiftclaw_local.cli.diff import changes, diff_line, last_send, pair
 from swiftclaw_local.cli.flags import said_as, typed_id
-from swiftclaw_local.cli.looking import Hints, Json, event_bytes, follow, say, view_of
+from swiftclaw_local.cli.looking import Hints, Json, delivery_curl, follow, say, view_of
 from swiftclaw_local.cli.repair import cancel, replay
 from swiftclaw_local.cli.shape import group
 from swiftclaw_local.cli.timeline_texts import answer_bytes, attempt_of, exchange, next_commands, timeline
 from swiftclaw_local.durations import parse_duration
-from swiftclaw_local.errors import InvalidInput, SwiftclawError, TokenRequired, UnknownWebhook, WaitTimeout
+from swiftclaw_local.errors import InvalidInput, SwiftclawError, WaitTimeout
 
 _PATH: Final = "/v1/deliveries"
 _LONGEST_WAIT_S: Final = 60.0  # of one request; longer waits are several
@@ -116,8 +115,7 @@ def wait(app: App, delivery_id: str, goal: str, timeout: str) -> int:
 def curl(app: App, delivery_id: str) -> None:
     """Print a curl command that sends the same bytes with the real signature."""
     delivery = _delivery(app, delivery_id)
-    body = event_bytes(app, delivery["event_id"])
-    command = curl_command(delivery["url"], body, _signature(app, delivery, body))
+    command = delivery_curl(app, delivery)
     return app.output.json({"command": command}) if app.output.as_json else app.output.line(command)
 
 
@@ -210,16 +208,3 @@ def _without_api(error: SwiftclawError) -> str | None:
         by = error.hint.rpartition(':"')[2].partition('"')[0]
         return f"The clock is manual: swiftclaw clock advance {by}"
     return error.hint
-
-
-def _signature(app: App, delivery: Json, body: bytes) -> str:
-    """Return the signature with the present secret; of a deleted webhook, or without the right to see it, the recorded one."""
-    path = f"/v1/agents/{in_path(delivery['agent'])}/webhooks/{in_path(delivery['webhook_id'])}/secret"
-    try:
-        secret: Any = app.client.get(path)["secret"]
-    except (UnknownWebhook, TokenRequired) as error:
-        sent = [attempt["request"]["headers"].get(SIGNATURE_HEADER) for attempt in delivery["attempts"] or []]
-        if not any(sent):
-            raise error from None
-        return str(sent[-1])
-    return sign(str(secret), body)

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from swiftclaw_local.cli.app import App
 from swiftclaw_local.cli.client import in_path
+from swiftclaw_local.cli.curl import SIGNATURE_HEADER, curl_command, sign
 from swiftclaw_local.cli.output import clean
 from swiftclaw_local.cli.view import View
-from swiftclaw_local.errors import error_of
+from swiftclaw_local.errors import TokenRequired, UnknownWebhook, error_of
 
 Json = dict[str, Any]
 
@@ -60,9 +61,28 @@ def follow(look: Callable[[], list[Json]]) -> Iterator[list[Json]]:
         sleep(LOOK_AGAIN_S)
 
 
+def delivery_curl(app: App, delivery: Json) -> str:
+    """Return a curl command that sends a delivery's bytes with the real signature. Raises: UnknownEvent, NotFound, …"""
+    body = event_bytes(app, delivery["event_id"])
+    return curl_command(delivery["url"], body, _signature(app, delivery, body))
+
+
 def event_bytes(app: App, event_id: str) -> bytes:
     """Return the exact bytes of an event. Raises: UnknownEvent, AmbiguousId."""
     answer = app.client.exchange("GET", f"/v1/events/{in_path(event_id)}/body")
     if answer.status >= 400:
         raise error_of(answer.status, json.loads(answer.body))
     return answer.body
+
+
+def _signature(app: App, delivery: Json, body: bytes) -> str:
+    """Return the signature with the present secret; of a deleted webhook, or without the right to see it, the recorded one."""
+    path = f"/v1/agents/{in_path(delivery['agent'])}/webhooks/{in_path(delivery['webhook_id'])}/secret"
+    try:
+        secret: Any = app.client.get(path)["secret"]
+    except (UnknownWebhook, TokenRequired) as error:
+        sent = [attempt["request"]["headers"].get(SIGNATURE_HEADER) for attempt in delivery["attempts"] or []]
+        if not any(sent):
+            raise error from None
+        return str(sent[-1])
+    return sign(str(secret), body)

@@ -23,10 +23,7 @@ NAMES: Final = ("swiftclaw", "swiftclaw-local")
 INTERRUPTED: Final = 130
 COMPLETE: Final = "_SWIFTCLAW_COMPLETE"  # what the completion scripts set
 TITLE: Final = "SwiftClaw local: a fake SwiftClaw for developing and testing webhook receivers."
-FIRST_TIME: Final = (
-    "First time?  swiftclaw serve\n"
-    "             swiftclaw webhooks create my-agent --url http://localhost:8000/webhooks/swiftclaw"
-)
+FIRST_TIME: Final = "First time?  swiftclaw dev --url http://localhost:8000/webhooks/swiftclaw -- <your start command>"
 
 
 class Root(Group):

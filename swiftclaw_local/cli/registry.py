@@ -35,8 +35,10 @@ _DELIVERIES: Final = _HERE + "deliveries:deliveries"
 # The jobs of the help page, in its order. A command is listed here when it exists, and not before.
 JOBS: Final[dict[str, tuple[Entry, ...]]] = {
     "Start": (
+        Entry("dev", _HERE + "dev:dev", "Run a server and your application beside it."),
         Entry("serve", _HERE + "serve:serve", "Run the server."),
         Entry("ready", _HERE + "server_commands:ready", "Say by the exit code whether a server is ready."),
+        Entry("open", _HERE + "server_commands:open_server", "Open the server in the browser."),
         Entry("status", _HERE + "server_commands:status", "Show the whole server at a glance."),
         Entry("doctor", _HERE + "doctor:doctor", "Look for what is wrong with the set-up."),
         Entry("reset", _HERE + "server_commands:reset", "Forget everything, and start over."),
@@ -74,6 +76,7 @@ JOBS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry("fault", _HERE + "faults:fault", "Misbehave toward receivers on purpose.", ("add", "list", "clear")),
     ),
     "Look": (
+        Entry("listen", _HERE + "listen:listen", "Show what is sent, as it is sent."),
         Entry(
             "deliveries", _DELIVERIES, "Find deliveries, see what was sent.", ("list", "show", "diff", "wait", "curl")
         ),

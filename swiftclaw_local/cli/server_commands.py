@@ -42,6 +42,22 @@ def ready(app: App, wait: str) -> None:
         app.output.json({"ok": True, "url": app.address.url})
 
 
+@command("open")
+@pass_app
+def open_server(app: App) -> None:
+    """Open the server in the browser, and print its address; with --json, or in a pipe, print it only."""
+    app.client.get("/healthz")  # a server that is not there is said here, not by the browser
+    if app.output.as_json:
+        return app.output.json({"url": app.address.url})
+    app.output.line(app.address.url)
+    if app.output.terminal:
+        import webbrowser  # noqa: PLC0415 - needed by this command alone
+
+        app.output.flush()
+        webbrowser.open(app.address.url)
+    return None
+
+
 def _wait_until_ready(client: Client, limit: timedelta) -> None:
     """Ask again and again until it is ready. Raises: NoServer when `limit` is used up.
 

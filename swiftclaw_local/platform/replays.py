@@ -16,7 +16,7 @@ from swiftclaw_local.dispatcher.engine import Engine
 from swiftclaw_local.dispatcher.watch import Watch
 from swiftclaw_local.errors import (
     InvalidInput,
-    NothingToReplay,
+    NotFound,
     StorageUnavailable,
     UnknownWebhook,
 )
@@ -163,19 +163,19 @@ class Replays:
         return ReplayPlan(tuple(items), wish, len(webhooks), scheduled)
 
     async def begin(self, plan: ReplayPlan) -> str:
-        """Keep a plan's deliveries as a replay and begin with it; return its id. Raises: NothingToReplay."""
+        """Keep a plan's deliveries as a replay and begin with it; return its id. Raises: NotFound."""
         if not plan.items:
-            raise NothingToReplay
+            raise NotFound("No delivery matches: there is nothing to replay.", field="filter")
         replay_id = await self._store.add_replay(plan.wish, plan.items, now=self._clock.now())
         self._look()
         return replay_id
 
     async def pause(self, replay_id: str) -> None:
-        """Make no more deliveries until it is resumed; those under way end. Raises: UnknownReplay, ReplayEnded."""
+        """Make no more deliveries until it is resumed; those under way end. Raises: UnknownReplay, Conflict."""
         await self._set(replay_id, "paused")
 
     async def resume(self, replay_id: str) -> None:
-        """Go on, with the failures so far accepted. Raises: UnknownReplay, ReplayEnded."""
+        """Go on, with the failures so far accepted. Raises: UnknownReplay, Conflict."""
         replay = await self._reads.replay(replay_id)
         counts = await self._reads.replay_counts(replay_id)
         await self._set(replay_id, "running", judged_after=replay.total - counts.left)

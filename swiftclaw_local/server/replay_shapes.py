@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from swiftclaw_local.platform.replays import ReplayPlan
-from swiftclaw_local.server.models import ReplayFirst, ReplayItemOut, ReplayOut, ReplayPlanOut
+from swiftclaw_local.server.replay_models import ReplayFirst, ReplayItemOut, ReplayOut, ReplayPlanOut
 from swiftclaw_local.server.shapes import seconds, span
 from swiftclaw_local.storage.replay_records import Replay, ReplayCounts, ReplayItem
 from swiftclaw_local.storage.states import State

@@ -377,7 +377,7 @@ def _replay_next_alone(
 ) -> ReplayStep | None:
     """Do a step of a replay unless another dispatcher sees to it; this one does from now on, as long as its connection lives."""
     number = int(replay_id.rpartition("_")[2])
-    (ours,) = connection.execute(f"SELECT pg_try_advisory_lock({sql.REPLAY_LOCK}, ?)", (number,)).fetchone()  # noqa: S608 - a number of ours
+    (ours,) = connection.execute(f"SELECT pg_try_advisory_lock({sql.REPLAY_LOCK}, ?)", (number,)).fetchone()
     return replaying.replay_next(connection, replay_id=replay_id, new_ids=new_ids, now=now) if ours else None
 
 

@@ -5,7 +5,6 @@ They see what is committed, and change nothing. The same code reads every databa
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
@@ -19,14 +18,12 @@ from sqlalchemy.engine import Connection
 from swiftclaw_local.errors import (
     AmbiguousId,
     InvalidCursor,
-    StorageUnavailable,
     UnknownAlert,
     UnknownDelivery,
     UnknownEvent,
-    UnknownReplay,
     UnknownWebhook,
 )
-from swiftclaw_local.storage import figures, filters, replay_reads
+from swiftclaw_local.storage import figures, filters
 from swiftclaw_local.storage import log_reads as log
 from swiftclaw_local.storage.records import (
     Alert,
@@ -47,8 +44,7 @@ from swiftclaw_local.storage.records import (
     Webhook,
     WebhookStats,
 )
-from swiftclaw_local.storage.reads import Order, Which
-from swiftclaw_local.storage.replay_records import Replay, Replayable, ReplayCounts, ReplayItem
+from swiftclaw_local.storage.replay_queries import ReplayQueries
 from swiftclaw_local.storage.rows import to_alert, to_attempt, to_delivery, to_event, to_webhook
 from swiftclaw_local.storage.tables import METADATA
 
@@ -84,31 +80,8 @@ def read_engine(path: Path) -> Engine:
     return engine
 
 
-class SqlReads:
+class SqlReads(ReplayQueries):
     """Implements `storage.reads` over an SQLAlchemy engine."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._engine.dispose()
-
-    async def _read(self, ask: Callable[[Connection], T]) -> T:
-        return await asyncio.to_thread(self._ask, ask)
-
-    def _ask(self, ask: Callable[[Connection], T]) -> T:
-        try:
-            with self._engine.connect() as connection:
-                return ask(connection)
-        except sqlalchemy.exc.DBAPIError as error:
-            raise StorageUnavailable(f"The database does not answer ({error.orig}).") from None
-
-    async def _rows(self, statement: Any) -> list[Row[Any]]:
-        return await self._read(lambda connection: list(connection.execute(statement).all()))
-
-    async def _one(self, statement: Any) -> Row[Any] | None:
-        return await self._read(lambda connection: connection.execute(statement).first())
 
     # --- webhooks -----------------------------------------------------------------------------------------------
 
@@ -294,39 +267,6 @@ class SqlReads:
     async def alert_changes(self, *, after: str | None, until: str | None) -> list[AlertChange]:
         """See `Reads.alert_changes`."""
         return await self._read(lambda connection: log.alert_changes(connection, after=after, until=until))
-
-    # --- replays of many ----------------------------------------------------------------------------------------
-
-    async def replayable(
-        self, wanted: DeliveryFilter, *, ids: tuple[str, ...] | None = None, order: Order = "event"
-    ) -> list[Replayable]:
-        """See `Reads.replayable`."""
-        return await self._read(lambda connection: replay_reads.replayable(connection, wanted, ids=ids, order=order))
-
-    async def replay(self, replay_id: str) -> Replay:
-        """See `Reads.replay`."""
-        found = await self._read(lambda connection: replay_reads.one(connection, replay_id))
-        if found is None:
-            raise UnknownReplay(f'There is no replay "{replay_id[:40]}".', field="replay")
-        return found
-
-    async def replays(self, *, limit: int = 20, running: bool = False) -> list[Replay]:
-        """See `Reads.replays`."""
-        return await self._read(lambda connection: replay_reads.newest(connection, limit=limit, running=running))
-
-    async def replay_counts(self, replay_id: str) -> ReplayCounts:
-        """See `Reads.replay_counts`."""
-        return await self._read(lambda connection: replay_reads.counts(connection, replay_id))
-
-    async def replay_items(self, replay_id: str, *, which: Which, limit: int, canary: int = 0) -> list[ReplayItem]:
-        """See `Reads.replay_items`."""
-        return await self._read(
-            lambda connection: replay_reads.items(connection, replay_id, which=which, limit=limit, canary=canary)
-        )
-
-    async def replay_items_named(self, replay_id: str, numbers: tuple[int, ...]) -> list[ReplayItem]:
-        """See `Reads.replay_items_named`."""
-        return await self._read(lambda connection: replay_reads.these(connection, replay_id, numbers))
 
     # --- ids ----------------------------------------------------------------------------------------------------
 

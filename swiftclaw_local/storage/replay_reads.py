@@ -92,9 +92,7 @@ def items(connection: Connection, replay_id: str, *, which: Which, limit: int, c
     """Return items by their turn: the canaries, those that did not get through or were skipped, or those under way."""
     conditions: dict[Which, ColumnElement[bool]] = {
         "canary": _item.c.number <= canary,
-        "bad": or_(
-            _item.c.skipped.is_not(None), and_(_is_decided(), _delivery.c.state != State.SUCCEEDED.value)
-        ),
+        "bad": or_(_item.c.skipped.is_not(None), and_(_is_decided(), _delivery.c.state != State.SUCCEEDED.value)),
         "open": and_(_item.c.new_id.is_not(None), _delivery.c.id.is_not(None), not_(_is_decided())),
     }
     found = _items_of(replay_id).where(conditions[which]).order_by(_item.c.number).limit(limit)

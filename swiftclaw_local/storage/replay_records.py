@@ -87,7 +87,9 @@ class ReplayItem:
     @property
     def decided(self) -> bool:
         """Whether it is known what came of it: it was attempted, or ended without."""
-        return self.state is not None and (self.attempts > 0 or self.state in ENDED) and self.state is not State.IN_FLIGHT
+        return (
+            self.state is not None and (self.attempts > 0 or self.state in ENDED) and self.state is not State.IN_FLIGHT
+        )
 
     @property
     def delivered(self) -> bool:

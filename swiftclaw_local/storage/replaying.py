@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from swiftclaw_local.errors import ReplayEnded, UnknownReplay
+from swiftclaw_local.errors import Conflict, UnknownReplay
 from swiftclaw_local.storage.changes import Connection, insert_replay, next_number
 from swiftclaw_local.storage.replay_records import Replayable, ReplayState, ReplayStep, ReplayWish
-from swiftclaw_local.storage.states import State
 from swiftclaw_local.storage.statements import to_text
+from swiftclaw_local.storage.states import State
 
 _ROWS_AT_ONCE: Final = 200
 _NEXT: Final = (
@@ -71,7 +71,7 @@ def replay_next(connection: Connection, *, replay_id: str, new_ids: Sequence[str
     rows = connection.execute(_NEXT, (to_webhook, replay_id, len(new_ids))).fetchall()
     made, skipped = [], 0
     for new_id, row in zip(new_ids, rows, strict=False):
-        number, delivery_id, was_delivered, state, event_id, webhook_id, live = row
+        number, delivery_id, _, state, *_ = row
         if state == State.IN_FLIGHT:
             continue  # its own attempt is under way: its turn comes again
         reason = _why_not(connection, row, elsewhere=to_webhook is not None)
@@ -112,7 +112,7 @@ def set_replay(
         found = connection.execute("SELECT id FROM replay WHERE id = ?", (replay_id,)).fetchone()
         if found is None:
             raise UnknownReplay(f'There is no replay "{replay_id}".', field="replay")
-        raise ReplayEnded(f"{replay_id} is done.")
+        raise Conflict(f"{replay_id} is done.")
 
 
 def _why_not(connection: Connection, row: Sequence[Any], *, elsewhere: bool) -> str | None:

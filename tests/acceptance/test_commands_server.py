@@ -143,7 +143,7 @@ def test_without_a_server_a_command_says_how_to_start_one(tmp_path: Path) -> Non
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr == (
         f"error: No SwiftClaw local server at {url}.\n"
-        "  Start one: swiftclaw serve   (the address comes from --api-url)\n"
+        "  Start one: swiftclaw serve      or, with your app: swiftclaw dev -- <command>   (the address comes from --api-url)\n"
     )
 
 

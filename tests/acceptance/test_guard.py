@@ -63,7 +63,13 @@ def walk(app: web.Application) -> list[tuple[str, str]]:
     for route in app.router.routes():
         assert route.resource is not None
         names = {"agent": "my-agent", "webhook_id": "webhook-123", "alert_id": "alert-1", "report_id": "crt_1"}
-        names |= {"event_id": "@last", "delivery_id": "@last", "fault_id": "fault-1", "replay_id": "rpl_1", "name": "console.css"}
+        names |= {
+            "event_id": "@last",
+            "delivery_id": "@last",
+            "fault_id": "fault-1",
+            "replay_id": "rpl_1",
+            "name": "console.css",
+        }
         found.append((route.method, route.resource.canonical.format(**names)))
     return found
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import psycopg
 import pytest
 
+from swiftclaw_local.platform import platform
 from swiftclaw_local.server import stream as hub
 from swiftclaw_local.settings import DatabaseUrl, Settings
 from tests.acceptance.api import Api
@@ -34,7 +35,8 @@ def new_api(open_api: OpenApi, url: str, monkeypatch: pytest.MonkeyPatch) -> New
 
 
 async def test_what_another_dispatcher_sends_is_told_at_once(new_api: NewApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "UNASKED_S", 60)  # nothing is seen but by being told to look
+    for module, name in ((hub, "UNASKED_S"), (platform, "HEARTBEAT_S")):
+        monkeypatch.setattr(module, name, 60)  # nothing is seen but by being told to look
     here, there = await new_api(), await new_api()
     await here.webhook()
     there.receiver.respond(500)

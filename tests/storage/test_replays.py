@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swiftclaw_local.errors import ReplayEnded, UnknownReplay
+from swiftclaw_local.errors import Conflict, UnknownReplay
 from swiftclaw_local.storage.reads import Reads
 from swiftclaw_local.storage.records import DeliveryFilter
 from swiftclaw_local.storage.replay_records import ReplayCounts, ReplayWish
@@ -61,7 +61,7 @@ async def test_what_is_still_scheduled_is_given_up_and_what_is_in_flight_left_fo
     for claim in (pending, flying):
         await store.record(retry(claim, due_at=later(seconds=1)))
     items = await reads.replayable(UNRESOLVED)
-    (again,) = [one for one in await claimed(store, now=later(seconds=2), limit=1)]
+    (again,) = await claimed(store, now=later(seconds=2), limit=1)
     replay_id = await store.add_replay(WISH, items, now=NOW)
     step = await store.replay_next(replay_id, now=NOW, limit=10)
     assert step is not None
@@ -85,7 +85,7 @@ async def test_only_a_running_one_goes_on_and_a_done_one_is_left_alone(store: St
     assert await store.replay_next(replay_id, now=NOW, limit=1) is not None
     await store.set_replay(replay_id, state="done", now=later(seconds=5))
     assert (await reads.replay(replay_id)).ended_at == later(seconds=5)
-    with pytest.raises(ReplayEnded):
+    with pytest.raises(Conflict):
         await store.set_replay(replay_id, state="running", now=NOW)
     with pytest.raises(UnknownReplay):
         await store.set_replay("rpl_99", state="paused", now=NOW)

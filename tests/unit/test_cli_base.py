@@ -41,7 +41,7 @@ def test_without_a_command_it_shows_the_help_by_job_and_ends_with_0(capsys: pyte
     assert main([]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("SwiftClaw local: a fake SwiftClaw for developing and testing webhook receivers.\n")
-    assert "\nStart      serve   ready   status   doctor   reset   prune\n" in shown
+    assert "\nStart      dev   serve   ready   open   status   doctor   reset   prune\n" in shown
     assert "\nTime       clock show|freeze|advance|to|next|idle|resume\n" in shown
 
 

@@ -102,14 +102,17 @@ def test_without_a_server_it_says_how_to_start_one() -> None:
         Client(Address(url)).get("/x")
     assert (caught.value.message, caught.value.hint) == (
         f"No SwiftClaw local server at {url}.",
-        "Start one: swiftclaw serve",
+        "Start one: swiftclaw serve      or, with your app: swiftclaw dev -- <command>",
     )
 
 
 def test_where_somebody_named_the_address_the_hint_says_who() -> None:
     with pytest.raises(NoServer) as caught:
         Client(Address(f"http://127.0.0.1:{free_port()}", "SWIFTCLAW_API_URL")).get("/x")
-    assert caught.value.hint == "Start one: swiftclaw serve   (the address comes from SWIFTCLAW_API_URL)"
+    assert (
+        caught.value.hint
+        == "Start one: swiftclaw serve      or, with your app: swiftclaw dev -- <command>   (the address comes from SWIFTCLAW_API_URL)"
+    )
 
 
 def test_a_host_without_an_address_is_no_server() -> None:

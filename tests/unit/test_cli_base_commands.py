@@ -168,7 +168,7 @@ def test_ready_does_not_wait_unless_asked(capsys: Shown, monkeypatch: pytest.Mon
     assert main(["ready"]) == 4
     assert capsys.readouterr().err == (
         f"error: No SwiftClaw local server at http://127.0.0.1:{port}.\n"
-        "  Start one: swiftclaw serve   (the address comes from SWIFTCLAW_API_URL)\n"
+        "  Start one: swiftclaw serve      or, with your app: swiftclaw dev -- <command>   (the address comes from SWIFTCLAW_API_URL)\n"
     )
 
 

@@ -95,7 +95,7 @@ def test_a_new_alert_says_when_it_fires_and_how_it_stands(api: FakeApi, capsys: 
     assert main(["alerts", "create", *RULE]) == 0
     assert capsys.readouterr().out == (
         "Created alert-1: fires when my-agent has 5 or more webhook-failures in 1h. Now: 1."
-        " Seen in: swiftclaw alerts list, and the server's log.\n"
+        " Shown in: swiftclaw listen, swiftclaw alerts list, and the server's log.\n"
     )
     assert api.bodies("POST /v1/alerts") == [
         {"agent": "my-agent", "metric": "webhook-failures", "threshold": 5, "window": "1h"}

@@ -6,11 +6,11 @@ import json
 from typing import Final
 
 from swiftclaw_local.errors import (
+    Conflict,
     InvalidInput,
     InvalidJson,
     InvalidTime,
-    NothingToReplay,
-    ReplayEnded,
+    NotFound,
     StorageFull,
     StorageUnavailable,
     UnknownReplay,
@@ -19,8 +19,9 @@ from swiftclaw_local.errors import (
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.server.adapter import Answer, Route
 from swiftclaw_local.server.bodies import ReplayCreate, ReplayFilter
-from swiftclaw_local.server.models import ListOut, ReplayOut, ReplayPlanOut
+from swiftclaw_local.server.models import ListOut
 from swiftclaw_local.server.queries import HistoryQuery, replay_filter
+from swiftclaw_local.server.replay_models import ReplayOut, ReplayPlanOut
 from swiftclaw_local.server.replay_shapes import replay_item_out, replay_out, replay_plan_out
 from swiftclaw_local.storage.records import DeliveryFilter
 
@@ -96,10 +97,10 @@ ROUTES: Final = (
         create_replay,
         "emit",
         {201: ReplayOut, 200: ReplayPlanOut},
-        (InvalidInput, InvalidJson, InvalidTime, UnknownWebhook, NothingToReplay, *_WRITES),
+        (InvalidInput, InvalidJson, InvalidTime, UnknownWebhook, NotFound, *_WRITES),
     ),
     Route("GET", "/v1/replays", list_replays, "read", {200: ListOut[ReplayOut]}, (InvalidInput,)),
     Route("GET", _ONE, show_replay, "read", {200: ReplayOut}, (UnknownReplay,)),
-    Route("POST", f"{_ONE}/pause", pause_replay, "emit", {200: ReplayOut}, (UnknownReplay, ReplayEnded, *_WRITES)),
-    Route("POST", f"{_ONE}/resume", resume_replay, "emit", {200: ReplayOut}, (UnknownReplay, ReplayEnded, *_WRITES)),
+    Route("POST", f"{_ONE}/pause", pause_replay, "emit", {200: ReplayOut}, (UnknownReplay, Conflict, *_WRITES)),
+    Route("POST", f"{_ONE}/resume", resume_replay, "emit", {200: ReplayOut}, (UnknownReplay, Conflict, *_WRITES)),
 )
