@@ -18,8 +18,10 @@ def test_it_ends_when_nobody_holds_the_other_end_of_its_input(tmp_path: Path) ->
     assert server.running
     assert server._process.stdin is not None
     server._process.stdin.close()
-    assert server._process.wait(30) == 0
-    server.stop()
+    try:
+        assert server._process.wait(30) == 0
+    finally:
+        server.stop()
 
 
 def test_one_that_does_not_come_up_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
