@@ -20,7 +20,9 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = ROOT / "swiftclaw_local"
 
 # part -> the parts it may import, besides itself; "" is the package's own __init__, which holds the version
-EVERYONE: Final = frozenset({"", "cause_words", "errors", "settings", "durations", "hot_value", "ids", "logs"})
+EVERYONE: Final = frozenset(
+    {"", "cause_words", "errors", "settings", "durations", "hot_value", "ids", "logs", "plain_text"}
+)
 MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "": frozenset(),
     "cause_words": frozenset(),
@@ -28,6 +30,8 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "hot_value": frozenset(),
     "ids": frozenset(),
     "logs": frozenset(),
+    "plain_text": frozenset(),
+    "starter_programs": frozenset({"errors"}),
     "durations": frozenset({"errors"}),
     "settings": frozenset({"errors", "durations"}),
     "events": EVERYONE,
@@ -37,8 +41,10 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "certify": EVERYONE | {"events", "scheduler", "dispatcher"},
     "platform": EVERYONE | {"events", "scheduler", "storage", "dispatcher", "certify"},
     "plays": EVERYONE | {"events", "dispatcher", "certify"},  # of these two only what PLAYS_MAY_LOAD names
-    "server": EVERYONE | {"events", "scheduler", "storage", "dispatcher", "certify", "platform", "plays"},
-    "cli": frozenset({"", "cause_words", "errors", "settings", "durations", "plays"}),
+    "server": EVERYONE
+    | {"events", "scheduler", "storage", "dispatcher", "certify", "platform", "plays"}
+    | {"starter_programs"},
+    "cli": frozenset({"", "cause_words", "errors", "settings", "durations", "plays", "plain_text", "starter_programs"}),
     "__main__": frozenset({"cli"}),
     "testing": frozenset({"", "errors", "settings", "durations", "plays"}),  # the server runs as a child process
     "pytest_plugin": frozenset({"errors", "testing"}),

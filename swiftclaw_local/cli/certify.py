@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from swiftclaw_local.cli.app import App, pass_app
-from swiftclaw_local.cli.certify_texts import failing, junit, list_lines, report_lines
+from swiftclaw_local.cli.certify_texts import failing, list_lines, report_lines
 from swiftclaw_local.cli.client import in_path
 from swiftclaw_local.cli.flags import numbered, said_as
 from swiftclaw_local.cli.shape import command
@@ -76,6 +76,8 @@ def certify(
         report = _report(app, agent, webhook_id, given)
     bad = failing(report, strict=strict, required=required)
     if junit_file is not None:
+        from swiftclaw_local.certify.junit import junit  # noqa: PLC0415 - only where it was asked for
+
         _write(junit_file, junit(report, bad))
     if app.output.as_json:
         app.output.json(report)

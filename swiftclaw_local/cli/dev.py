@@ -24,11 +24,12 @@ from swiftclaw_local.cli.listening import Place, private_place
 from swiftclaw_local.cli.live import Live, Wanted
 from swiftclaw_local.cli.live_texts import Lines
 from swiftclaw_local.cli.looking import Json
-from swiftclaw_local.cli.output import clean, json_text, path_text
+from swiftclaw_local.cli.output import json_text, path_text
 from swiftclaw_local.cli.shape import command
 from swiftclaw_local.cli.view import View
 from swiftclaw_local.durations import parse_duration
 from swiftclaw_local.errors import InvalidUrl, NoServer, SwiftclawError
+from swiftclaw_local.plain_text import clean
 
 VARIABLE: Final = "SWIFTCLAW_WEBHOOK_SECRET"
 URL: Final = "http://localhost:8000/webhooks/swiftclaw"

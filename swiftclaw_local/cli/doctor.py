@@ -18,9 +18,10 @@ from urllib.parse import quote, urlsplit
 from swiftclaw_local import __version__
 from swiftclaw_local.cli.app import App, pass_app
 from swiftclaw_local.cli.clock_texts import clock_text
-from swiftclaw_local.cli.output import clean, counted, path_text
+from swiftclaw_local.cli.output import counted, path_text
 from swiftclaw_local.cli.shape import command
 from swiftclaw_local.errors import SwiftclawError
+from swiftclaw_local.plain_text import clean
 
 PASS: Final = "PASS"  # noqa: S105 - a verdict
 WARN: Final = "WARN"

@@ -13,9 +13,10 @@ from swiftclaw_local.cli.client import in_path
 from swiftclaw_local.cli.delivery_texts import LIST_COLUMNS, list_cells
 from swiftclaw_local.cli.flags import said_as, typed_id
 from swiftclaw_local.cli.looking import event_bytes, say, view_of
-from swiftclaw_local.cli.output import Column, clean, counted, moment_text
+from swiftclaw_local.cli.output import Column, counted, moment_text
 from swiftclaw_local.cli.recordings import export_events
 from swiftclaw_local.cli.shape import group
+from swiftclaw_local.plain_text import clean
 
 _PATH: Final = "/v1/events"
 COLUMNS: Final = (Column("EVENT"), Column("CREATED"), Column("TYPE"), Column("DATA", flexible=True))

@@ -14,11 +14,12 @@ from swiftclaw_local.cli.flags import numbered, said_as, typed_id
 from swiftclaw_local.cli.live import Live, Wanted
 from swiftclaw_local.cli.live_texts import Lines
 from swiftclaw_local.cli.looking import Json, delivery_curl, view_of
-from swiftclaw_local.cli.output import clean, json_text
+from swiftclaw_local.cli.output import json_text
 from swiftclaw_local.cli.shape import command
 from swiftclaw_local.cli.timeline_texts import timeline
 from swiftclaw_local.cli.view import View
 from swiftclaw_local.errors import InvalidInput, SwiftclawError
+from swiftclaw_local.plain_text import clean
 
 OUTPUTS: Final = ("interactive", "compact", "quiet", "json")
 _OF_THE_STREAM: Final = ("open", "lost", "back")

@@ -14,7 +14,7 @@ from typing import Any, Final, TextIO
 
 from swiftclaw_local.cli.keys import Ears
 from swiftclaw_local.cli.live_texts import Lines
-from swiftclaw_local.cli.output import clean
+from swiftclaw_local.plain_text import clean
 
 Json = dict[str, Any]
 

@@ -13,9 +13,9 @@ from typing import Any, Final
 from swiftclaw_local.cli.app import App
 from swiftclaw_local.cli.client import in_path
 from swiftclaw_local.cli.curl import SIGNATURE_HEADER, curl_command, sign
-from swiftclaw_local.cli.output import clean
 from swiftclaw_local.cli.view import View
 from swiftclaw_local.errors import TokenRequired, UnknownWebhook, error_of
+from swiftclaw_local.plain_text import clean
 
 Json = dict[str, Any]
 

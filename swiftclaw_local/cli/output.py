@@ -17,10 +17,8 @@ from typing import Any, Final, NamedTuple, TextIO
 
 import click
 
-_CONTROL: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufff9-\ufffb]"
-    "|[\U000e0000-\U000e007f]"
-)
+from swiftclaw_local.plain_text import clean
+
 _GAP: Final = "  "
 _ID: Final = re.compile(r"([a-z]+_)[0-9a-z]{20,}([0-9a-z]{4})")
 _STATE_COLORS: Final = {
@@ -153,11 +151,6 @@ def use_color(choice: str, environment: Mapping[str, str], *, terminal: bool) ->
     return terminal and environment.get("TERM") != "dumb"
 
 
-def clean(text: str) -> str:
-    r"""Return the text with control, bidi and invisible characters spelled out (`\x1b`, `\u202e`); new lines and tabs stay."""
-    return _CONTROL.sub(lambda found: _spelled(ord(found.group())), text.replace("\r\n", "\n"))
-
-
 def json_text(document: Any, *, indent: int | None = None) -> str:
     """Return a document as JSON in plain ASCII, which no terminal can take for a command."""
     return json.dumps(document, indent=indent, separators=None if indent else (",", ":"))
@@ -225,10 +218,6 @@ def path_text(path: str | Path) -> str:
         return f"./{Path(path).resolve().relative_to(Path.cwd().resolve())}"
     except (ValueError, OSError):
         return str(path)
-
-
-def _spelled(code: int) -> str:
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _is_terminal(stream: TextIO) -> bool:

@@ -12,10 +12,10 @@ from swiftclaw_local.cli.client import in_path
 from swiftclaw_local.cli.delivery_filter import Filter
 from swiftclaw_local.cli.flags import said_as
 from swiftclaw_local.cli.looking import Json, say, view_of
-from swiftclaw_local.cli.output import clean
 from swiftclaw_local.cli.pace import Progress, parse_rate
 from swiftclaw_local.cli.timeline_texts import answer_start
 from swiftclaw_local.errors import NoServer, SwiftclawError
+from swiftclaw_local.plain_text import clean
 
 _PATH: Final = "/v1/replays"
 _LOOK_S: Final = 0.2

@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 
 from swiftclaw_local.cli.app import App, pass_app
-from swiftclaw_local.cli.output import clean
 from swiftclaw_local.cli.shape import command
 from swiftclaw_local.errors import InvalidInput
+from swiftclaw_local.plain_text import clean
 
 
 @command("verify")

@@ -18,9 +18,9 @@ import pytest
 
 from scripts.frameworks import NODE_MODULES
 from scripts.setup import ROOT
-from swiftclaw_local.cli.starters import NAMES, find_starter
 from swiftclaw_local.dispatcher.signing import sign
 from swiftclaw_local.events.catalog import EVENT_TYPE_NAMES
+from swiftclaw_local.starter_programs import NAMES, find_starter
 from tests.frameworks.judge import (
     INVALID_JSON,
     SHAPES,

@@ -13,7 +13,8 @@ from swiftclaw_local.certify.diagnosis import other_signatures
 from swiftclaw_local.certify.effects import number_in
 from swiftclaw_local.certify.frameworks import Framework, Remedy, framework_of, remedy
 from swiftclaw_local.certify.hints import Seen, answer_hint
-from swiftclaw_local.cli.certify_texts import failing, junit, report_lines
+from swiftclaw_local.certify.junit import junit
+from swiftclaw_local.cli.certify_texts import failing, report_lines
 from swiftclaw_local.cli.output import Output
 from swiftclaw_local.dispatcher.signing import sign
 from swiftclaw_local.errors import InvalidInput

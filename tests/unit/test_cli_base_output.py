@@ -11,7 +11,6 @@ from swiftclaw_local.cli.output import (
     Column,
     Output,
     after_text,
-    clean,
     counted,
     json_text,
     moment_text,
@@ -22,6 +21,7 @@ from swiftclaw_local.cli.output import (
     use_color,
     wait_text,
 )
+from swiftclaw_local.plain_text import clean
 
 ID = "dlv_01j5abcdefghjkmnpqrstv7qm9"
 COLUMNS = (Column("ID"), Column("STATE", style=state_color), Column("MS", right=True), Column("URL", flexible=True))

@@ -10,7 +10,7 @@ import pytest
 
 from scripts.setup import ROOT
 from swiftclaw_local.cli.main import main
-from swiftclaw_local.cli.starters import FOLDER, NAMES, STARTERS, find_starter
+from swiftclaw_local.starter_programs import FOLDER, NAMES, STARTERS, find_starter
 
 Shown = pytest.CaptureFixture[str]
 
