@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from swiftclaw_local.certify.catalog import choose
@@ -28,11 +29,12 @@ KEPT: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A report with the id it is found by, as `crt_3`, and the webhook it is about."""
+    """A report with the id it is found by, as `crt_3`, the webhook it is about, and when it was made (aware UTC)."""
 
     id: str
     webhook_id: str
     report: Report
+    made_at: datetime
 
 
 class Certifications:
@@ -77,7 +79,7 @@ class Certifications:
         async with self._one_at_a_time:
             report = await certify(courier, Wishes(checks=checks, slow_ms=slow_ms, effects=effects))
         self._made += 1
-        kept = Kept(f"crt_{self._made}", webhook_id, report)
+        kept = Kept(f"crt_{self._made}", webhook_id, report, self._clock.now())
         self._kept[kept.id] = kept
         for oldest in list(self._kept)[:-KEPT]:
             del self._kept[oldest]
@@ -86,6 +88,14 @@ class Certifications:
     def forget(self) -> None:
         """Forget all reports; ids go on where they stood."""
         self._kept.clear()
+
+    def every(self) -> list[Kept]:
+        """Return the reports that are kept, the newest first."""
+        return list(self._kept.values())[::-1]
+
+    def newest(self, webhook_id: str) -> Kept | None:
+        """Return the newest report on a webhook, or None when none is kept."""
+        return next((kept for kept in self.every() if kept.webhook_id == webhook_id), None)
 
     def find(self, report_id: str) -> Kept:
         """Return a report that was kept. Raises: UnknownReport."""

@@ -86,6 +86,25 @@ class Events:
             again = self._event(agent, type, content, id=id, created=known.created_at, now=now)
             return await self._add(again, only_webhook=webhook, now=now, fault=shown)
 
+    def draft(
+        self,
+        agent: str,
+        *,
+        type: str,
+        data: dict[str, Any] | None = None,
+        id: str | None = None,
+        created: datetime | None = None,
+    ) -> StoredEvent:
+        """Return an event as it would be announced, with its exact bytes, and announce nothing. `data` is all of it; None: the sample.
+
+        Raises: UnknownEventType, InvalidInput, InvalidJson.
+        """
+        check_agent(agent)
+        check_event_type(type)
+        now = self._clock.now()
+        content = self._content(agent, type, data=data, exact=data is not None, id=None, now=now)
+        return self._event(agent, type, content, id=id, created=created, now=now)
+
     async def announce_again(
         self, body: bytes, *, agent: str | None, created: datetime, keep_id: bool, webhook: str | None = None
     ) -> Accepted:

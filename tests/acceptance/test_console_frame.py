@@ -140,7 +140,7 @@ def test_a_form_never_leads_elsewhere(text: str, leads: str) -> None:
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.path)
 async def test_no_action_is_done_by_get_or_for_a_page_of_others(browser: Browser, action: object) -> None:
     path = re.sub(r"{\w+}", "x", getattr(action, "path", ""))
-    assert (await browser.page(path)).status in (404, 405)
+    assert path in PLAIN_PAGES or (await browser.page(path)).status in (404, 405)  # a page may have its form's address
     assert (await browser.send(path, Origin="https://evil.example")).status == 403
     assert (await browser.send(path, Origin="null")).status == 403
     assert (await browser.send(path, content_type="text/plain")).status in (400, 404)

@@ -31,15 +31,16 @@ async def certify_receiver(platform: Platform, body: CertifyRequest) -> CertifyO
         slow_ms=parse_duration(body.slow, field="slow") // timedelta(milliseconds=1),
         effects_url=body.effects_url,
     )
-    return _out(kept)
+    return certification_out(kept)
 
 
 async def show_certification(platform: Platform, report_id: str) -> CertifyOut:
     """Show the report of a certification; the last 50 are kept, until the server stops."""
-    return _out(platform.certifications.find(report_id))
+    return certification_out(platform.certifications.find(report_id))
 
 
-def _out(kept: Kept) -> CertifyOut:
+def certification_out(kept: Kept) -> CertifyOut:
+    """Return a report that is kept."""
     return CertifyOut.model_validate({"id": kept.id, "webhook": kept.webhook_id, **kept.report.document()})
 
 

@@ -69,27 +69,28 @@ async def advance_clock(platform: Platform, body: ClockAdvance) -> ClockMoved:
         raise InvalidDuration(f'Cannot advance by "{body.by[:80]}". Write 6h, 90s or 1h30m.', field="by") from None
     if platform.clock.now().timestamp() + by.total_seconds() > LAST_SECOND:
         raise InvalidDuration(f'"{body.by}" from now is beyond the year 9999.', field="by")
-    return await _moved(platform, await platform.timeline.advance(by, max_sends=body.max_sends))
+    return await moved_out(platform, await platform.timeline.advance(by, max_sends=body.max_sends))
 
 
 async def move_clock(platform: Platform, body: ClockTo) -> ClockMoved:
     """Move a manual clock to a time, running what becomes due on the way."""
     platform.clock.check_manual()
     at = _time(body.to, now=platform.clock.now())
-    return await _moved(platform, await platform.timeline.move_to(at, max_sends=body.max_sends))
+    return await moved_out(platform, await platform.timeline.move_to(at, max_sends=body.max_sends))
 
 
 async def run_next(platform: Platform, body: ClockRun) -> ClockMoved:
     """Move a manual clock to the next due time, and run what is due then."""
-    return await _moved(platform, await platform.timeline.run_next(max_sends=body.max_sends))
+    return await moved_out(platform, await platform.timeline.run_next(max_sends=body.max_sends))
 
 
 async def run_until_idle(platform: Platform, body: ClockRun) -> ClockMoved:
     """Run everything that is scheduled, and stop a manual clock at the last attempt."""
-    return await _moved(platform, await platform.timeline.run_until_idle(max_sends=body.max_sends))
+    return await moved_out(platform, await platform.timeline.run_until_idle(max_sends=body.max_sends))
 
 
-async def _moved(platform: Platform, moved: Moved) -> ClockMoved:
+async def moved_out(platform: Platform, moved: Moved) -> ClockMoved:
+    """Return what ran while the clock moved, and how it stands."""
     sends = [send_out(sent, before=moved.before) for sent in moved.sends]
     return ClockMoved(
         **(await show_clock(platform)).model_dump(),

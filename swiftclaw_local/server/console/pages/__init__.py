@@ -5,10 +5,37 @@ from __future__ import annotations
 from typing import Final
 
 from swiftclaw_local.server.console.page import Action, Page
-from swiftclaw_local.server.console.pages import frame_actions, helping, live
+from swiftclaw_local.server.console.pages import (
+    alerts,
+    certify,
+    clock,
+    faults,
+    frame_actions,
+    helping,
+    live,
+    send,
+    webhook,
+    webhooks,
+)
 
 PAGES: Final[tuple[Page, ...]] = (
     *live.PAGES,
+    *webhooks.PAGES,
+    *webhook.PAGES,
+    *send.PAGES,
+    *faults.PAGES,
+    *certify.PAGES,
+    *alerts.PAGES,
+    *clock.PAGES,
     *helping.PAGES,
 )
-ACTIONS: Final[tuple[Action, ...]] = (*frame_actions.ACTIONS,)
+ACTIONS: Final[tuple[Action, ...]] = (
+    *webhooks.ACTIONS,
+    *webhook.ACTIONS,
+    *send.ACTIONS,
+    *faults.ACTIONS,
+    *certify.ACTIONS,
+    *alerts.ACTIONS,
+    *clock.ACTIONS,
+    *frame_actions.ACTIONS,
+)

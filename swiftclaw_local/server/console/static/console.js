@@ -72,6 +72,12 @@ const Console = (() => {
     }
   });
 
+  // what a quiet form was answered may be there to be copied
+  document.addEventListener("done", (event) => {
+    const text = event.detail.data?.[event.target.dataset.copies];
+    if (text) copy(text);
+  });
+
   // --- keys ---
   // rows: anything with data-row, in the order of the page; keys: a button or link with data-key
   const rows = () => all("[data-row]").filter((row) => row.offsetParent !== null);
