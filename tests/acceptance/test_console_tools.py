@@ -219,6 +219,13 @@ async def test_the_clock_is_moved_to_a_time_and_until_nothing_is_left(browser: B
     assert [one.text for one in page.all("td") if one.text.startswith("retry ")] == [f"retry {n}" for n in range(2, 6)]
 
 
+async def test_a_page_with_a_note_leads_back_without_it(browser: Browser) -> None:
+    page = await browser.send("/clock/advance", {"by": "1m"})
+    fields = {one.attributes["name"]: one.attributes["value"] for one in page.all("input", name="back")}
+    assert (fields["back"].startswith("/clock?since="), "said" in fields["back"]) == (True, False)
+    assert "The clock runs again" in note(await browser.send("/clock/resume", fields))
+
+
 async def test_what_ran_has_an_address_of_its_own(browser: Browser) -> None:
     api = browser.api
     await api.webhook()

@@ -61,6 +61,8 @@ async def frame_of(platform: Platform, request: web.Request, *, known: frozenset
     faults = platform.faults
     armed = tuple(faults.text(one) for one in faults.every() if faults.left(one) != 0)
     path = request.path.removesuffix(".json")
+    # without the note it shows: a form that leads back here would ask for it again, and hide its own
+    here = str(request.rel_url.without_query_params("said"))
     return Frame(
         now=platform.clock.now(),
         mode=platform.clock.mode,
@@ -72,8 +74,8 @@ async def frame_of(platform: Platform, request: web.Request, *, known: frozenset
         ways=tuple(Way(to, name, key, _leads(to, path)) for to, name, key in WAYS if to in known),
         preferences=Preferences.of(request),
         note=note,
-        here=request.path_qs,
-        twin=("/live" if path == "/" else path) + ".json" + request.path_qs.removeprefix(request.path),
+        here=here,
+        twin=("/live" if path == "/" else path) + ".json" + here.removeprefix(request.path),
     )
 
 
