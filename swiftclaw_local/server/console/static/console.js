@@ -135,6 +135,10 @@ const Console = (() => {
     history.replaceState(null, "", address);
   }
 
+  // on a narrow screen the ways run out of it: the one to this page is shown
+  const way = $(".ways [aria-current]");
+  if (way) way.parentElement.scrollLeft = way.offsetLeft - 16;
+
   tick();
   setInterval(tick, 500);
   return { $, all, clock, now, toast, copy, timeText, spanText, rows, move, tick };
