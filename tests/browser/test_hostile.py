@@ -87,9 +87,14 @@ def names(server: RunningServer, attacker: str) -> dict[str, str]:
     data = {ALL: ALL, "agent": ALL, "nested": [{ATTACKS[0]: ATTACKS[1]}]}
     last: dict[str, Any] = {}
     for number, type in enumerate(("agent.completed", "<script>alert(1)</script>")):
-        fields = {"type": type, "data": data, "exact": True, "id": f"evt_{number}<img/src=x/onerror={RUN}>"}
+        event: dict[str, Any] = {
+            "type": type,
+            "data": data,
+            "exact": True,
+            "id": f"evt_{number}<img/src=x/onerror={RUN}>",
+        }
         status, last = server.api(
-            "POST", "/v1/agents/my-agent/events?wait=first", {**fields, "allow_unknown_type": True}
+            "POST", "/v1/agents/my-agent/events?wait=first", {**event, "allow_unknown_type": True}
         )
         if number == 0:
             assert status == 200, last
