@@ -27,6 +27,7 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "": frozenset(),
     "cause_words": frozenset(),
     "errors": frozenset(),
+    "curl": frozenset(),
     "hot_value": frozenset(),
     "ids": frozenset(),
     "logs": frozenset(),
@@ -43,8 +44,10 @@ MAY_IMPORT: Final[dict[str, frozenset[str]]] = {
     "plays": EVERYONE | {"events", "dispatcher", "certify"},  # of these two only what PLAYS_MAY_LOAD names
     "server": EVERYONE
     | {"events", "scheduler", "storage", "dispatcher", "certify", "platform", "plays"}
-    | {"starter_programs"},
-    "cli": frozenset({"", "cause_words", "errors", "settings", "durations", "plays", "plain_text", "starter_programs"}),
+    | {"curl", "starter_programs"},
+    "cli": frozenset(
+        {"", "cause_words", "curl", "errors", "settings", "durations", "plays", "plain_text", "starter_programs"}
+    ),
     "__main__": frozenset({"cli"}),
     "testing": frozenset({"", "errors", "settings", "durations", "plays"}),  # the server runs as a child process
     "pytest_plugin": frozenset({"errors", "testing"}),

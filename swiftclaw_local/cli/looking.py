@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from swiftclaw_local.cli.app import App
 from swiftclaw_local.cli.client import in_path
-from swiftclaw_local.cli.curl import SIGNATURE_HEADER, curl_command, sign
 from swiftclaw_local.cli.view import View
+from swiftclaw_local.curl import SIGNATURE_HEADER, curl_command, sign
 from swiftclaw_local.errors import TokenRequired, UnknownWebhook, error_of
 from swiftclaw_local.plain_text import clean
 

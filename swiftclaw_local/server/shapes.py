@@ -203,15 +203,17 @@ def attempts_out(attempts: Iterable[Attempt], event: StoredEvent) -> list[Attemp
         again = any(before.retry == attempt.retry for before in shown)
         headers, size, sha256 = dict(header_lines(attempt.request_head)), len(event.body), digest
         if attempt.fault is not None:
-            sent = _sent_under(attempt, event)
+            sent = bytes_sent(attempt, event)
             size, sha256 = len(sent), hashlib.sha256(sent).hexdigest()
         request = RequestOut(headers=headers, bytes=size, sha256=sha256)
         shown.append(_attempt_out(attempt, request, again=again))
     return shown
 
 
-def _sent_under(attempt: Attempt, event: StoredEvent) -> bytes:
-    """Return the bytes of an attempt that met a fault: they are not kept, and always come out the same."""
+def bytes_sent(attempt: Attempt, event: StoredEvent) -> bytes:
+    """Return the bytes that an attempt sent. Those that a fault changed are not kept, and always come out the same."""
+    if attempt.fault is None:
+        return event.body
     if not attempt.request_head:
         return b""  # nothing went out
     return body_sent(read_fault(attempt.fault or ""), event.body)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from swiftclaw_local.cli.curl import curl_command, sign
+from swiftclaw_local.curl import curl_command, sign
 
 URL = "http://localhost:8000/hooks/[a]?x=1&y='2'"
 

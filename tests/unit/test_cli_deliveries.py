@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from swiftclaw_local.cli import repair
-from swiftclaw_local.cli.curl import sign
 from swiftclaw_local.cli.main import main
+from swiftclaw_local.curl import sign
 from tests.unit.api_documents import NOON, Json, attempt, delivered, delivery, failed, page, refused, response
 from tests.unit.fake_api import Asked, FakeApi
 

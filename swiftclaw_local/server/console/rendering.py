@@ -61,6 +61,8 @@ class Renderer:
             clock_time=words.clock_time,
             span=words.span,
             ms=words.milliseconds,
+            ms_short=words.milliseconds_short,
+            hour_minute=words.hour_minute,
             size=words.size,
             short_id=words.short_id,
             place=words.place,

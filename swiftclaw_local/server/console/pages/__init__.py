@@ -9,10 +9,13 @@ from swiftclaw_local.server.console.pages import (
     alerts,
     certify,
     clock,
+    deliveries,
+    delivery,
     faults,
     frame_actions,
     helping,
     live,
+    replays,
     send,
     webhook,
     webhooks,
@@ -20,6 +23,9 @@ from swiftclaw_local.server.console.pages import (
 
 PAGES: Final[tuple[Page, ...]] = (
     *live.PAGES,
+    *deliveries.PAGES,
+    *delivery.PAGES,
+    *replays.PAGES,
     *webhooks.PAGES,
     *webhook.PAGES,
     *send.PAGES,
@@ -30,6 +36,9 @@ PAGES: Final[tuple[Page, ...]] = (
     *helping.PAGES,
 )
 ACTIONS: Final[tuple[Action, ...]] = (
+    *deliveries.ACTIONS,
+    *delivery.ACTIONS,
+    *replays.ACTIONS,
     *webhooks.ACTIONS,
     *webhook.ACTIONS,
     *send.ACTIONS,

@@ -46,6 +46,12 @@ const Console = (() => {
     }
   }
 
+  async function copyFrom(address) {
+    const answer = await fetch(address).catch(() => null);
+    if (answer?.ok) copy(await answer.text());
+    else toast("The server does not answer.");
+  }
+
   // A form that stays on its page: sent by the script, answered in JSON.
   async function sendQuietly(form, button) {
     const fields = new URLSearchParams(new FormData(form, button));
@@ -62,6 +68,8 @@ const Console = (() => {
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy], [data-copy-from]");
     if (button) copy(button.dataset.copy ?? $(button.dataset.copyFrom).textContent);
+    const fetched = event.target.closest("[data-copy-url]");
+    if (fetched) copyFrom(fetched.dataset.copyUrl);
   });
   document.addEventListener("submit", (event) => {
     const form = event.target;
