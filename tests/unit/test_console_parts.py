@@ -115,7 +115,3 @@ def test_times_and_sizes_read_well() -> None:
     assert words.short_id("dlv_01m8adhqtr2q75mwgbx627hn3b") == "dlv_…hn3b"
     assert words.place("http://localhost:8000/hook?a=1") == "localhost:8000/hook?a=1"
     assert words.answer(None, "connect_refused") == "connection refused"
-
-
-def test_what_cannot_be_seen_is_spelled_out() -> None:
-    assert words.visible("a\u202eb\x1b[31m\tc\n") == "a\\u202eb\\u001b[31m\tc\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,10 +12,6 @@ from swiftclaw_local.server.models import Seconds
 
 _ID_END: Final = 4
 _KIB: Final = 1024
-# all but tab, line feed and carriage return: what a page would leave out, or turn the text around it by
-_UNSEEN: Final = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
 
 
 def moment(seconds: Seconds) -> datetime:
@@ -96,8 +91,3 @@ def answer(status: int | None, error: str | None) -> str:
     if status is not None:
         return str(status)
     return "–" if error is None else CAUSE_WORDS.get(error, error.replace("_", " "))
-
-
-def visible(text: str) -> str:
-    r"""Return a text that came from outside with control, bidi and invisible characters spelled out, as `\u202e`."""
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found.group()):04x}", text)

@@ -12,6 +12,7 @@ from swiftclaw_local.curl import curl_command
 from swiftclaw_local.dispatcher.explain import Explanation, explain
 from swiftclaw_local.dispatcher.signing import sign
 from swiftclaw_local.errors import DeliveryEnded, NotFound
+from swiftclaw_local.plain_text import clean
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.server.adapter import SAFE_HEADERS
 from swiftclaw_local.server.console import charts
@@ -21,7 +22,7 @@ from swiftclaw_local.server.console.page import Action, Page, Shown, Went
 from swiftclaw_local.server.console.pretty import pretty
 from swiftclaw_local.server.console.snippets import node_program, python_program
 from swiftclaw_local.server.console.why import why
-from swiftclaw_local.server.console.words import answer, visible
+from swiftclaw_local.server.console.words import answer
 from swiftclaw_local.server.detail import listed, whole_delivery
 from swiftclaw_local.server.models import AttemptOut, DeliveryOut, Model
 from swiftclaw_local.server.shapes import bytes_sent
@@ -102,7 +103,7 @@ async def _page(platform: Platform, delivery_id: str, query: DeliveryQuery, *, c
         "others": [one for one in listed(platform, others) if one.id != delivery.id],
         "checked": checked,
         "ended": delivery.state in ("delivered", "failed", "canceled"),
-        "visible": visible,
+        "visible": clean,
         "why": why(delivery),
     }
     last = answer(delivery.last_status, delivery.last_error)
@@ -157,8 +158,8 @@ async def _request(platform: Platform, delivery: DeliveryOut, attempt: Attempt |
     return Request(
         url=url,
         body=body,
-        pretty=visible(pretty(body)),
-        raw=visible(body.decode("utf-8", "backslashreplace")),
+        pretty=clean(pretty(body)),
+        raw=clean(body.decode("utf-8", "backslashreplace")),
         signature=signature,
         curl=curl_command(url, body, signature),
         python=python_program(url, body, headers),
@@ -179,7 +180,7 @@ def _response(made: list[AttemptOut], chosen: Attempt | None) -> dict[str, str] 
     if shown is None or shown.response is None:
         return None
     body = shown.response.body
-    return {"pretty": visible(pretty(body.encode("utf-8", "surrogatepass"))), "raw": visible(body)}
+    return {"pretty": clean(pretty(body.encode("utf-8", "surrogatepass"))), "raw": clean(body)}
 
 
 def _comparison(made: list[AttemptOut], query: DeliveryQuery) -> Comparison | None:
