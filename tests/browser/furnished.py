@@ -27,6 +27,7 @@ def furnish(server: RunningServer, receiver: PageReceiver) -> dict[str, str]:
     server.api("POST", "/_local/clock/freeze")
     server.api("POST", "/_local/clock/next", {})
     receiver.answers[:] = [200]
+    again = replay(server, {"state": "failed"})
     server.api("POST", "/_local/faults", {"kind": "lost_reply", "webhook": webhook["id"]})
     delivery = emitted["deliveries"][0]
     return {
@@ -34,7 +35,16 @@ def furnish(server: RunningServer, receiver: PageReceiver) -> dict[str, str]:
         "delivery_id": delivery["id"],
         "event_id": delivery["event_id"],
         "report_id": found["id"],
+        "replay_id": again,
     }
+
+
+def replay(server: RunningServer, wanted: dict[str, str]) -> str:
+    """Replay what matches, and return the replay's id."""
+    status, begun = server.api("POST", "/v1/replays", {"filter": wanted, "rate": 100})
+    assert status in (200, 201, 202), begun
+    found: str = begun["id"]
+    return found
 
 
 def emit(server: RunningServer, type: str, *, agent: str = "my-agent", **fields: Any) -> Any:

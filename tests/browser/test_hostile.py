@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance.running import RunningServer
 from tests.browser.conftest import SECRET
 from tests.browser.figures import Figures
-from tests.browser.furnished import SEEN
+from tests.browser.furnished import SEEN, replay
 from tests.browser.window import OpenWindow
 
 RUN = "document.documentElement.dataset.ran='yes'"
@@ -117,6 +117,7 @@ def names(server: RunningServer, attacker: str) -> dict[str, str]:
         "delivery_id": failing["id"],
         "event_id": failing["event_id"],
         "report_id": report["id"],
+        "replay_id": replay(server, {"status": "500"}),
     }
 
 

@@ -15,7 +15,7 @@ from swiftclaw_local.storage.tables import METADATA
 from tests.acceptance.running import PageReceiver, RunningServer, serving
 from tests.browser.conftest import SECRET
 from tests.browser.figures import Figures, percentile
-from tests.browser.furnished import SEEN, emit
+from tests.browser.furnished import SEEN, emit, replay
 from tests.browser.window import OpenWindow
 
 DELIVERIES = 100_000
@@ -49,6 +49,7 @@ def server(names: dict[str, str], receiver: PageReceiver) -> Iterator[RunningSer
     with serving(folder, "--secret", SECRET) as running:
         _, report = running.api("POST", "/_local/certify", {"webhook": "webhook-123", "only": ["SIG-1"]})
         names |= {"webhook_id": "webhook-123", "report_id": report["id"], "delivery_id": server_names[400]}
+        names["replay_id"] = replay(running, {"q": server_names[400]})
         yield running
 
 
