@@ -152,7 +152,7 @@ class SqliteStore:
         self._reads.close()
         running, self._open = self._open, None
         if running is not None:
-            running.writer.flush()
+            await running.writer.close()
             running.checkpoints.stop()
             running.connection.close()
         self._lock.release()
@@ -213,7 +213,7 @@ class SqliteStore:
     async def secret_of(self, webhook_id: str) -> str:
         """See `Store.secret_of`."""
         running = self._running
-        webhook = running.subscribers.live(running.connection).get(webhook_id)
+        webhook = (await running.writer.look(running.subscribers.live)).get(webhook_id)
         if webhook is None:
             raise UnknownWebhook(f'There is no webhook "{webhook_id}".', field="webhook")
         return running.subscribers.secret(webhook)
@@ -303,7 +303,8 @@ class SqliteStore:
     async def next_due_at(self, *, except_webhooks: frozenset[str] = frozenset()) -> datetime | None:
         """See `Store.next_due_at`."""
         running = self._running
-        return claiming.next_due_at(running.connection, running.subscribers, except_webhooks=except_webhooks)
+        read = partial(claiming.next_due_at, subscribers=running.subscribers, except_webhooks=except_webhooks)
+        return await running.writer.look(read)
 
     # --- alerts, clock, reset -----------------------------------------------------------------------------------
 

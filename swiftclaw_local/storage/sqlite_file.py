@@ -144,7 +144,13 @@ def connect(path: Path, *, durability: Durability) -> sqlite3.Connection:
     for suffix in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             Path(f"{path}{suffix}").chmod(0o600)
-    connection = sqlite3.connect(path, isolation_level=None, timeout=0, cached_statements=256)
+    connection = sqlite3.connect(
+        path,
+        isolation_level=None,
+        timeout=0,
+        cached_statements=256,
+        check_same_thread=False,  # GroupCommit's thread commits
+    )
     if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         connection.close()
         raise SetupError(

@@ -13,27 +13,22 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """One core for what is measured, another for the receiver and whoever loads the API; None: no choice on this system."""
+    """The core of the receiver and of whoever loads the API; None: no choice on this system.
 
-    measured: int | None
+    What is measured may use every core, as it may in its user's hands: an engine has threads beside its loop.
+    """
+
     receiver: int | None
 
     @property
     def text(self) -> str:
         """How they are shared, in words."""
-        if self.measured is None:
-            return "not pinned"
-        if self.measured == self.receiver:
-            return f"all on core {self.measured}: there is only one"
-        return f"measured on core {self.measured}, receiver on core {self.receiver}"
+        return "not pinned" if self.receiver is None else f"receiver on core {self.receiver}, what is measured on any"
 
 
 def cores() -> Cores:
-    """Return the first and the last core that this process may use."""
-    if sys.platform != "linux":
-        return Cores(None, None)
-    usable = sorted(os.sched_getaffinity(0))
-    return Cores(usable[0], usable[-1])
+    """Return the last core that this process may use as the receiver's."""
+    return Cores(max(os.sched_getaffinity(0)) if sys.platform == "linux" else None)
 
 
 def pin(process_id: int, core: int | None) -> None:

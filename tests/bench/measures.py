@@ -68,12 +68,12 @@ class Bench:
     def yardstick(self) -> Child:
         """Start R."""
         url = self.receiver.url("/ok")
-        return Child("yardstick", core=self.cores.measured, log=self.log, url=url, slots=SLOTS)
+        return Child("yardstick", core=None, log=self.log, url=url, slots=SLOTS)
 
     def engine(self, db: Path, url: str, *, clock: str = "real") -> Child:
         """Start an engine over a database whose one webhook is `url`."""
         given = {"db": str(db), "url": url, "clock": clock}
-        return Child("engine", core=self.cores.measured, log=self.log, slots=SLOTS, **given)
+        return Child("engine", core=None, log=self.log, slots=SLOTS, **given)
 
     def balanced(self, engine: Child, db: Path, what: str, count: int, *, attempts_each: int = 1) -> dict[str, Any]:
         """Run a round of an engine and return what it measured. Raises: LedgerUnbalanced."""
@@ -166,7 +166,7 @@ def api(bench: Bench) -> list[Figure]:
     flags = ("--per-webhook", str(SLOTS))
     with (
         bench.yardstick() as yardstick,
-        server(db, core=bench.cores.measured, log=bench.log, flags=flags) as running,
+        server(db, core=None, log=bench.log, flags=flags) as running,
         Child("caller", core=bench.cores.receiver, log=bench.log, url=running.url, connections=SLOTS) as caller,
     ):
         running.post(f"/v1/agents/{AGENT}/webhooks", {"url": bench.receiver.url("/ok")})

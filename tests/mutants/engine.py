@@ -7,9 +7,8 @@ from typing import Final
 from tests.mutants.guard import Edit, Guard
 
 _RECORD: Final = "tests/storage/test_record.py"
-_UNCOMMITTED: Final = """            for future, result in results:
-                _resolve(future, result)
-            connection.execute("COMMIT")"""
+_COMMIT: Final = "            commit = asyncio.get_running_loop().run_in_executor("
+_UNCOMMITTED: Final = f"            self._told(results)\n{_COMMIT}"
 _SPLIT: Final = """            connection.execute("COMMIT")
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(sql.INSERT_DELIVERY, deliveries)
@@ -75,7 +74,7 @@ ENGINE: Final = (
     ),
     Guard(
         "acknowledged only after the COMMIT",
-        (Edit("storage/group_commit.py", '            connection.execute("COMMIT")', _UNCOMMITTED),),
+        (Edit("storage/group_commit.py", _COMMIT, _UNCOMMITTED),),
         ("tests/storage/test_groups.py",),
     ),
     Guard(
@@ -87,7 +86,7 @@ ENGINE: Final = (
                 _SPLIT,
             ),
         ),
-        ("tests/storage/test_events.py",),
+        ("tests/storage/test_sqlite_trouble.py",),
     ),
     Guard(
         "a start gives back what a dead process had in flight",

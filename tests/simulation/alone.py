@@ -137,7 +137,12 @@ class Alone(World):
         )
         log: Any = Defects(self.outside)
         life.platform = await Platform.open(settings, sender=self._receivers, log=log)
-        life.watcher = sqlite3.connect(f"file:{life.folder / DB}?mode=ro", uri=True, isolation_level=None)
+        life.watcher = sqlite3.connect(
+            f"file:{life.folder / DB}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,  # closed where the process dies, which may be the thread that commits
+        )
         await life.platform.start()
         life.ready = True
         self.note(f"process {life.number} is ready: {life.platform.opened}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 from swiftclaw_local.storage.reads import Reads
@@ -43,6 +44,14 @@ async def test_nothing_is_claimed_twice(store: Store) -> None:
     await store.add_event(event(), now=NOW)
     assert len(await claimed(store)) == 1
     assert await claimed(store) == []
+
+
+async def test_nothing_is_claimed_twice_at_the_same_time(store: Store) -> None:
+    await store.add_webhook(webhook(), secret="s")
+    owed = {(await store.add_event(event(number), now=NOW)).delivery_ids[0] for number in range(5)}
+    claims = [claim for part in await asyncio.gather(claimed(store), claimed(store)) for claim in part]
+    assert len(claims) == 5
+    assert {claim.delivery_id for claim in claims} == owed
 
 
 async def test_a_second_claim_knows_what_came_before(store: Store) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 
 from swiftclaw_local.errors import StorageFull, StorageUnavailable, UnknownDelivery
 from swiftclaw_local.ids import IdFactory
-from swiftclaw_local.storage import group_commit, sqlite_file
+from swiftclaw_local.storage import group_commit, sqlite_file, statements
 from swiftclaw_local.storage.group_commit import GroupCommit
 from swiftclaw_local.storage.sqlite import SqliteStore
 from swiftclaw_local.storage.sqlite_file import Checkpoints
@@ -139,9 +139,98 @@ async def test_a_verb_that_is_refused_after_it_wrote_leaves_nothing_behind(store
     assert rows(path, "SELECT count(*) FROM counter WHERE name = 'refused'") == [(0,)]
 
 
+async def test_an_event_whose_deliveries_cannot_be_written_is_not_there_either(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements, "INSERT_DELIVERY", "INSERT INTO no_such_table VALUES (?)")
+    results = await asyncio.gather(*(store.add_event(event(n), now=NOW) for n in range(3)), return_exceptions=True)
+    assert all(isinstance(result, Exception) for result in results)
+    assert rows(path, "SELECT count(*) FROM event") == [(0,)]
+
+
+class SlowDisk(sqlite3.Connection):
+    """A connection whose COMMIT waits until it is let go, and then fails when it is told to."""
+
+    may_commit = threading.Event()
+    fails = False
+
+    def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+        if sql == "COMMIT":
+            assert self.may_commit.wait(10)
+            if SlowDisk.fails:
+                SlowDisk.fails = False  # the next one works
+                raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(sql, *args)
+
+
+@pytest.fixture
+async def slow() -> AsyncIterator[tuple[GroupCommit, sqlite3.Connection, list[str]]]:
+    told: list[str] = []
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, factory=SlowDisk)
+    connection.execute("CREATE TABLE t (x)")
+    SlowDisk.may_commit.clear()
+    writer = GroupCommit(
+        connection,
+        held_up=lambda: False,
+        committed=lambda: told.append("committed"),
+        rolled_back=lambda: told.append("rolled back"),
+    )
+    yield writer, connection, told
+    SlowDisk.may_commit.set()
+    await writer.close()
+    connection.close()
+
+
+def adds(number: int) -> Any:
+    """Return a work that adds a row and returns how many there are."""
+
+    def work(connection: sqlite3.Connection) -> int:
+        connection.execute("INSERT INTO t VALUES (?)", (number,))
+        return int(connection.execute("SELECT count(*) FROM t").fetchone()[0])
+
+    return work
+
+
+async def test_the_loop_goes_on_while_a_disk_is_slow_and_the_connection_is_left_alone(slow: Any) -> None:
+    writer, _, told = slow
+    first = writer.run(adds(1))
+    await asyncio.sleep(0.05)
+    second, seen = writer.run(adds(2)), asyncio.create_task(writer.look(lambda c: c.total_changes))
+    await asyncio.sleep(0.05)  # the loop turns; what came meanwhile waits
+    assert (first.done(), second.done(), seen.done(), told) == (False, False, False, [])
+    SlowDisk.may_commit.set()
+    assert (await first, await second) == (1, 2)
+    assert await seen in (1, 2)
+    assert told == ["committed", "committed"]
+
+
+async def test_a_commit_that_fails_is_undone_and_made_again(slow: Any) -> None:
+    writer, connection, told = slow
+    SlowDisk.fails = True
+    written = asyncio.gather(writer.run(adds(1)), writer.run(adds(2)))
+    await asyncio.sleep(0.05)
+    SlowDisk.may_commit.set()
+    assert tuple(await written) == (1, 2)
+    assert told == ["rolled back", "committed", "committed"]  # together, then each by itself
+    assert connection.execute("SELECT x FROM t").fetchall() == [(1,), (2,)]
+
+
+async def test_closing_waits_for_what_was_asked(slow: Any) -> None:
+    writer, connection, _ = slow
+    first = writer.run(adds(1))
+    await asyncio.sleep(0.05)
+    second = writer.run(adds(2))
+    closing_it = asyncio.create_task(writer.close())
+    await asyncio.sleep(0.05)
+    assert not closing_it.done()
+    SlowDisk.may_commit.set()
+    await closing_it
+    assert (first.result(), second.result(), connection.in_transaction) == (1, 2, False)
+
+
 async def test_those_who_remember_are_told_of_every_rollback() -> None:
     told: list[str] = []
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+    with closing(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)) as connection:
         writer = GroupCommit(
             connection,
             held_up=lambda: False,
@@ -151,6 +240,7 @@ async def test_those_who_remember_are_told_of_every_rollback() -> None:
         await writer.run(lambda connection: connection.execute("CREATE TABLE t (x)") and None)
         with pytest.raises(ZeroDivisionError):
             await writer.run(lambda _: 1 // 0)
+        await writer.close()
     assert told == ["committed", "rolled back", "rolled back"]  # with its group, and by itself
 
 
