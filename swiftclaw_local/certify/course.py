@@ -16,7 +16,7 @@ from swiftclaw_local.certify.answer import NEVER_ARRIVED, Answer
 from swiftclaw_local.certify.catalog import CHECKS, Check
 from swiftclaw_local.certify.courier import Courier, Json, compact
 from swiftclaw_local.certify.diagnosis import other_signatures
-from swiftclaw_local.certify.effects import Effects, grown, steady
+from swiftclaw_local.certify.effects import Asked, Effects, grown, steady
 from swiftclaw_local.certify.frameworks import Framework, Remedy, framework_of, remedy
 from swiftclaw_local.certify.hints import Seen, answer_hint
 from swiftclaw_local.certify.judging import Counted, Verdict
@@ -31,8 +31,8 @@ SLOW_MS: Final = 1000
 COPIES: Final = 5
 BIG_BYTES: Final = 1_000_000
 UNKNOWN_TYPE: Final = "agent.certified"
-# Signatures that are none: too short for a comparison of equal lengths, too long, and empty.
-GARBAGE: Final = ("deadbeef", "not a signature, and longer than the sixty-four characters of one", "")
+# Signatures that are none: too short for a comparison of equal lengths, too long, empty, and of the right length but not ASCII.
+GARBAGE: Final = ("deadbeef", "not a signature, and longer than the sixty-four characters of one", "", "ü" * 64)
 NOT_OBJECTS: Final = (b"[]", b"null", b'"evt_cert"')
 MEND_FIRST: Final = "a valid event is not accepted: mend SIG-1 first"
 NEEDS_COMMANDS: Final = "needs --break-cmd and --fix-cmd"
@@ -65,11 +65,19 @@ async def certify(courier: Courier, wishes: Wishes) -> Report:
         await courier.close()
     framework = framework_of(course.answers)
     findings = tuple(_finding(check, verdicts[check.id], framework) for check in wishes.checks)
-    return Report(courier.url, findings, framework.value, stopwatch.elapsed_ms(), course.unreachable)
+    return Report(
+        courier.url,
+        findings,
+        framework.value,
+        stopwatch.elapsed_ms(),
+        course.unreachable,
+        effects_asked=0 if course.effects is None else course.effects.times,
+        effects_ms=course.effects_ms,
+    )
 
 
 class _Course:
-    """One run. `answers` are all that came back so far."""
+    """One run. `answers` are all that came back so far; `effects_ms` is how long was waited for effects."""
 
     def __init__(self, courier: Courier, wishes: Wishes) -> None:
         self._courier = courier
@@ -77,6 +85,8 @@ class _Course:
         self._wanted = {check.id for check in wishes.checks}
         self.answers: list[Answer] = []
         self.unreachable: str | None = None
+        self.effects = None if wishes.effects is None else Asked(wishes.effects)
+        self.effects_ms = 0
         self._valid = self._forged = Answer("nothing")
         self._pair: tuple[list[Answer], Counted] | None = None
         self._now = self._silent_in = "SIG-1"
@@ -281,12 +291,16 @@ class _Course:
         return judging.in_time(await self._accept(self._courier.event()), slow_ms=self._wishes.slow_ms)
 
     async def _counted(self, act: Callable[[], Awaitable[list[Answer]]]) -> tuple[list[Answer], Counted]:
-        effects = self._wishes.effects
-        if effects is None:
+        if self.effects is None:
             return await act(), judging.NOT_COUNTED
-        before = await steady(effects)
+        stopwatch = Stopwatch()
+        before = await steady(self.effects)
+        self.effects_ms += stopwatch.elapsed_ms()
         answers = await act()
-        return answers, Counted(await grown(effects, before=before))
+        stopwatch = Stopwatch()
+        counted = Counted(await grown(self.effects, before=before))
+        self.effects_ms += stopwatch.elapsed_ms()
+        return answers, counted
 
     # --- SIG-1 --------------------------------------------------------------------------------------------------
 

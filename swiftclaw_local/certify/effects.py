@@ -37,6 +37,19 @@ class Effects(Protocol):
         """Return the number. Raises: InvalidInput when it cannot be had."""
 
 
+class Asked:
+    """Effects, and how often they were asked for."""
+
+    def __init__(self, effects: Effects) -> None:
+        self.times = 0
+        self._effects = effects
+
+    async def __call__(self) -> int:
+        """Return the number. Raises: InvalidInput when it cannot be had."""
+        self.times += 1
+        return await self._effects()
+
+
 async def steady(effects: Effects) -> int:
     """Return the number once it stands still, or after two seconds. Raises: InvalidInput."""
     count = await effects()

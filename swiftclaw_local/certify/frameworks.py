@@ -114,6 +114,20 @@ _NODE_HEADER: Final = (
     "compare the lengths before crypto.timingSafeEqual, and take a missing header as '': "
     "if (sent.length !== good.length || !crypto.timingSafeEqual(sent, good)) answer 401"
 )
+# Why the page's sample fails when it is pasted into each: several causes, of which the answer does not tell one.
+_USUAL_CRASHES: Final = {
+    Framework.FLASK: "Usual with the page's sample: a view gets no `request` argument; `await request.body()` is not Flask's, "
+    "request.get_data() is. ",
+    Framework.QUART: "Usual with the page's sample: a view gets no `request` argument; request.body() is not Quart's, "
+    "await request.get_data() is. ",
+    Framework.AIOHTTP: "Usual with the page's sample: request.body() is not aiohttp's, await request.read() is; "
+    "a dict or a tuple is no response, web.json_response(…) is. ",
+    Framework.DJANGO: "Usual with the page's sample: request.body is bytes and no function; a dict or a tuple is no response, "
+    "JsonResponse(…) is. ",
+    Framework.EXPRESS: "Usual with the page's sample: req.rawBody is undefined without express.raw({ type: '*/*' }) or a verify hook, "
+    "and req.body without a parser. ",
+    Framework.UNKNOWN: "",
+}
 _LINES: Final[dict[Remedy, dict[Framework, str]]] = {
     Remedy.REJECT: _statuses(401, "Invalid signature")
     | {Framework.UNKNOWN: "compare the signature before anything else, and answer with status 401 when it differs."},
@@ -173,8 +187,9 @@ _LINES: Final[dict[Remedy, dict[Framework, str]]] = {
         Framework.UNKNOWN: "answer 500 when an event could not be processed, and 2xx only when it was, or is safely queued."
     },
     Remedy.CRASH: {
-        Framework.UNKNOWN: "look into the receiver's own log for the error; nothing in its answer tells which. Then compare with a receiver "
-        "that is right: swiftclaw starter"
+        framework: f"look into the receiver's own log for the error; nothing in its answer tells which. {usual}Then compare with a receiver "
+        f"that is right: swiftclaw starter {framework.value.lower()}".rstrip()
+        for framework, usual in _USUAL_CRASHES.items()
     },
     Remedy.ROUTE: {
         Framework.UNKNOWN: "register the URL that takes POST, as it is written, with or without the slash at its end."

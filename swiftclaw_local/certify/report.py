@@ -59,13 +59,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All findings on one receiver. `unreachable` says why no request arrived there at all; None when one did."""
+    """All findings on one receiver. `unreachable` says why no request arrived there at all; None when one did.
+
+    `effects_asked` is how often it was asked what the receiver had done, `effects_ms` how long that took and was waited for.
+    """
 
     url: str
     findings: tuple[Finding, ...]
     framework: str
     duration_ms: int
     unreachable: str | None = None
+    effects_asked: int = 0
+    effects_ms: int = 0
 
     def count(self, result: Result) -> int:
         """Return how many checks ended so."""
@@ -82,6 +87,8 @@ class Report:
             "unreachable": self.unreachable,
             "framework": self.framework or None,
             "duration_ms": self.duration_ms,
+            "effects_asked": self.effects_asked,
+            "effects_ms": self.effects_ms,
             "checks": [finding.document() for finding in self.findings],
             "limits": list(LIMITS),
         }

@@ -7,69 +7,32 @@ The table is not written down: it is what the usual rewritings of a body do to t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from swiftclaw_local.dispatcher.rewritten import every_rewriting
+from swiftclaw_local.events.shapes import SHAPES as EVERY_SHAPE
+from swiftclaw_local.events.shapes import reshaped
 
 Json = dict[str, Any]
 Pattern = tuple[bool, ...]
 
-# Not ASCII, and with a slash, which PHP alone escapes.
-_TEXT: Final = "Grüße – a/b"
-_COMPACT: Final = (",", ":")
-
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One way to write the same kind of event; all are JSON, and the page's signature covers whatever bytes are sent."""
+    """One way to write the same kind of event, as a report calls it; all are JSON, and the signature covers whatever bytes are sent."""
 
     name: str
-    write: Callable[[Json], bytes]
+    of: str
+
+    def write(self, event: Json) -> bytes:
+        """Return an event's bytes in this shape."""
+        return reshaped(json.dumps(event).encode(), self.of)
 
 
-def _compact(event: Json, *, ascii_only: bool = True) -> bytes:
-    return json.dumps(event, separators=_COMPACT, ensure_ascii=ascii_only).encode()
-
-
-def _spaced(event: Json) -> bytes:
-    return json.dumps(event).encode()
-
-
-def _pretty(event: Json) -> bytes:
-    return json.dumps(event, indent=2).encode()
-
-
-def _utf8(event: Json) -> bytes:
-    return _compact(_with(event, response={"message": _TEXT}), ascii_only=False)
-
-
-def _escaped(event: Json) -> bytes:
-    return _compact(_with(event, response={"message": _TEXT}))
-
-
-def _decimal(event: Json) -> bytes:
-    return _compact(_with(event, duration=1250.0))
-
-
-def _newline(event: Json) -> bytes:
-    return _compact(event) + b"\n"
-
-
-def _with(event: Json, **data: Any) -> Json:
-    return event | {"data": event["data"] | data}
-
-
-SHAPES: Final = (
-    Shape("compact", _compact),
-    Shape("spaced", _spaced),
-    Shape("pretty", _pretty),
-    Shape("utf-8", _utf8),
-    Shape("\\u-escaped", _escaped),
-    Shape("1250.0", _decimal),
-    Shape("trailing \\n", _newline),
-)
+_NAMES: Final = {"utf8": "utf-8", "escaped": "\\u-escaped", "floats": "1250.0", "newline": "trailing \\n"}
+SHAPES: Final = tuple(Shape(_NAMES.get(shape, shape), shape) for shape in EVERY_SHAPE)
 # What the table is made from; only its form matters.
 _EVENT: Final[Json] = {
     "id": "evt_abc123",

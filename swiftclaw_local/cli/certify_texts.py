@@ -12,6 +12,7 @@ Json = dict[str, Any]
 
 _COLORS: Final = {"pass": "green", "fail": "red", "warn": "yellow", "skip": "bright_black"}
 _WIDEST_GOT: Final = 12
+_WORTH_A_WORD_MS: Final = 1000
 _INDENT: Final = " " * 17
 
 
@@ -63,7 +64,14 @@ def _summary(report: Json) -> str:
         f"{report['skipped']} skipped",
     ]
     kept = f"   report {report['id']}" if "id" in report else ""
-    return f"{', '.join(counts)} in {report['duration_ms'] / 1000:.1f} s{kept}"
+    return f"{', '.join(counts)} in {report['duration_ms'] / 1000:.1f} s{_for_effects(report)}{kept}"
+
+
+def _for_effects(report: Json) -> str:
+    """Return how much of the time went to looking for effects, where that is worth a word."""
+    if report["effects_ms"] < _WORTH_A_WORD_MS:
+        return ""
+    return f", {report['effects_ms'] / 1000:.1f} s of it to look for effects {report['effects_asked']} times"
 
 
 def list_lines(checks: list[Json]) -> Iterator[str]:

@@ -82,7 +82,8 @@ def list_faults(app: App) -> None:
         return app.output.json(listed)
     if not listed["data"]:
         return app.output.note("No faults. Arm one: swiftclaw fault add lost_reply")
-    return app.output.table(COLUMNS, [_cells(one) for one in listed["data"]])
+    app.output.table(COLUMNS, [_cells(one) for one in listed["data"]])
+    return app.output.note("They are kept in memory, and end with the server.")
 
 
 @fault.command("clear")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-# What is added where a shape is about letters beyond ASCII and the event has none.
-_NOTE: Final = {"note": "Grüße, 🦞"}
+# What is added where a shape is about letters beyond ASCII and the event has none; the slash is there because PHP escapes it.
+_NOTE: Final = {"note": "Grüße, a/b, 🦞"}
 _LARGEST_EXACT: Final = 2**53
 SHAPES: Final = ("compact", "spaced", "pretty", "utf8", "escaped", "floats", "newline")
 

@@ -204,6 +204,9 @@ class Platform:
         """Take nothing new, let the attempts in flight end, write everything down, let go of the database."""
         await self._engine.stop()
         await self.replays.stop()
+        forgotten = self._armed.clear(self.clock.now())
+        if forgotten:
+            self._log.warning(logs.FAULTS_FORGOTTEN, faults=forgotten)
         await self._heartbeat.stop()
         await self._judge.stop()
         self._journal.every_second()

@@ -319,7 +319,10 @@ class CheckOut(Model):
 
 
 class CertifyOut(Model):
-    """The report of a certification. `unreachable` says why no request arrived at the receiver; `limits` what it cannot see."""
+    """The report of a certification. `unreachable` says why no request arrived at the receiver; `limits` what it cannot see.
+
+    `effects_ms` of `duration_ms` went to asking, so many times, what the receiver had done, and to waiting for it.
+    """
 
     id: str
     webhook: str
@@ -331,6 +334,8 @@ class CertifyOut(Model):
     unreachable: str | None
     framework: str | None
     duration_ms: int
+    effects_asked: int
+    effects_ms: int
     checks: list[CheckOut]
     limits: list[str]
 

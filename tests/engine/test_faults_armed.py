@@ -10,6 +10,8 @@ from swiftclaw_local.dispatcher.armed import ArmedFaults
 from swiftclaw_local.dispatcher.fault_kinds import KIND_NAMES, Fault
 from swiftclaw_local.dispatcher.faults import NOT_JSON
 from swiftclaw_local.errors import InvalidDuration, InvalidInput, UnknownFaultKind, UnknownWebhook
+from swiftclaw_local.platform import Platform
+from swiftclaw_local.settings import Settings
 from tests.engine.stage import Stage
 
 
@@ -114,3 +116,13 @@ async def test_a_fault_whose_time_is_over_meets_none_any_more(stage: Stage) -> N
 async def test_no_time_at_all_is_refused(stage: Stage) -> None:
     with pytest.raises(InvalidDuration, match="leaves no time"):
         await stage.add("refused", lasts="0s")
+
+
+async def test_a_stop_says_how_many_faults_it_forgets(capsys: pytest.CaptureFixture[str]) -> None:
+    platform = await Platform.open(Settings(ephemeral=True, clock="manual"))
+    await platform.start()
+    await platform.faults.arm("drop")
+    await platform.faults.arm("refused", times=3)
+    await platform.stop()
+    told = "".join(capsys.readouterr())
+    assert ("faults.forgotten" in told, "faults=2" in told) == (True, True)

@@ -10,6 +10,7 @@ from typing import Final
 from tests.mutants.engine import ENGINE
 from tests.mutants.features import FEATURES
 from tests.mutants.guard import Guard
+from tests.mutants.plays import PLAYS
 from tests.mutants.postgresql import POSTGRESQL
 
-GUARDS: Final[tuple[Guard, ...]] = (*ENGINE, *POSTGRESQL, *FEATURES)
+GUARDS: Final[tuple[Guard, ...]] = (*ENGINE, *POSTGRESQL, *FEATURES, *PLAYS)

@@ -160,6 +160,8 @@ def check(id: str, result: str, **more: str) -> dict[str, str]:
 REPORT: dict[str, Any] = {
     "url": "http://localhost:8000/hook",
     "duration_ms": 420,
+    "effects_asked": 0,
+    "effects_ms": 0,
     "checks": [
         check("SIG-1", "pass", got="200"),
         check("SIG-2", "fail", got="200", why='a "forged" <delivery>', answer="200 \x1b[31m"),
@@ -207,3 +209,26 @@ def test_junit_has_a_case_for_each_check_and_one_for_what_was_required_and_not_r
         "time": "0.420",
     }
     assert suite[1][0].attrib["message"] == 'a "forged" <delivery>'
+
+
+@pytest.mark.parametrize(
+    "framework", [Framework.FLASK, Framework.QUART, Framework.AIOHTTP, Framework.DJANGO, Framework.EXPRESS]
+)
+def test_a_crash_is_told_with_several_causes_and_the_log_as_the_judge(framework: Framework) -> None:
+    told = remedy(Remedy.CRASH, framework)
+    assert told.startswith(f"{framework.value}: look into the receiver's own log")
+    assert (told.count(";") >= 2 or " and " in told, "Usual with the page's sample" in told) == (True, True)
+    assert "Usual" not in remedy(Remedy.CRASH, Framework.UNKNOWN)
+
+
+def test_the_time_that_effects_took_is_told_where_it_is_worth_a_word() -> None:
+    counts: dict[str, Any] = {"passed": 1, "failed": 1, "warned": 1, "skipped": 1, "framework": None, "limits": []}
+    output = Output(environment={})
+    texts = [
+        "\n".join(
+            report_lines(REPORT | counts | {"duration_ms": 7200, "effects_asked": 14, "effects_ms": ms}, (), output)
+        )
+        for ms in (6400, 300)
+    ]
+    assert "in 7.2 s, 6.4 s of it to look for effects 14 times" in texts[0]
+    assert "look for effects" not in texts[1]
