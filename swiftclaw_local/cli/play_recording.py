@@ -62,6 +62,8 @@ def _show(app: App, found: Contents, so_far: Replayed) -> None:
             f"{counted(so_far.known, 'event')} had been announced before, with the same content, and were not sent again. "
             "Leave out --keep-ids to send new ones, or begin anew: swiftclaw reset --keep webhooks"
         )
+    if so_far.states["scheduled"]:
+        out.note("Those scheduled are dated later than the clock stands, and wait for it: swiftclaw clock idle")
     if not so_far.deliveries and so_far.known < so_far.events:
         out.note("No webhook takes them.")
         for webhook in found.webhooks:

@@ -114,7 +114,7 @@ def _delivered(delivery: Json, *, replay: bool) -> Finding:
     """Return what is found on a delivery that should get through, whatever was done to it on the way."""
     through = delivery["state"] == "delivered"
     attempts = delivery["attempts"]
-    faults = list(dict.fromkeys(_kind(attempt) for attempt in attempts if attempt["fault"]))
+    faults = list(dict.fromkeys(str(attempt["fault"]) for attempt in attempts if attempt["fault"]))
     sent = f"{delivery['event_type']}{', the same again' if replay else ''}"
     if faults:
         sent += f", {' and '.join(faults)} on the way"

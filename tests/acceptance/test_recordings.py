@@ -290,3 +290,18 @@ def test_when_nobody_takes_them_it_says_who_did(server: RunningServer, receiver:
     server.command("webhooks", "delete", "my-agent", "webhook-123")
     done = server.command("play", "one.ndjson")
     assert (done.returncode, f"There was: webhook-123 of my-agent -> {receiver.url}" in done.stderr) == (1, True)
+
+
+def test_events_of_a_later_time_wait_for_the_clock_and_it_is_said(
+    server: RunningServer, receiver: PageReceiver
+) -> None:
+    created(server, receiver.url)
+    server.command("clock", "advance", "1h")
+    server.command("trigger", "agent.completed")
+    (server.folder / "later.ndjson").write_text(server.command("events", "export").stdout)
+    server.command("reset", "--keep", "webhooks", "--yes")
+    done = server.command("play", "later.ndjson", "--keep-ids")
+    assert (done.returncode, len(receiver.received)) == (0, 1)
+    assert "dated later than the clock stands" in done.stderr
+    server.command("clock", "idle")
+    assert receiver.received[0].body == receiver.received[1].body
