@@ -186,6 +186,11 @@ class Engine:
             await self._insist(lambda: self._store.give_back(claims, now=self._clock.now()))
             self.wake()
 
+    async def told(self) -> None:
+        """Wait until the attempts that have ended by now are written down and told of: readers may see them before."""
+        if self._records:
+            await asyncio.wait([*self._records])
+
     async def settle(self) -> None:
         """Wait until nothing is in flight and nothing is due at the clock's present time."""
         self.wake()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.settings import Settings
-from swiftclaw_local.storage.records import Delivery, DeliveryFilter
+from swiftclaw_local.storage.records import Delivery, DeliveryFilter, Mark, Recorded
 from swiftclaw_local.storage.states import State
 from tests.engine.conftest import OpenPlatform
 from tests.engine.scripted import ScriptedReceiver
@@ -146,6 +147,27 @@ async def test_many_deliveries_go_through_the_schedule_in_order_of_their_due_tim
     everything = await platform.reads.deliveries(DeliveryFilter(), limit=100)
     assert {d.attempts for d in everything.rows} == {6}
     assert len(receiver.received) == 240
+
+
+async def test_an_attempt_that_was_waited_for_is_no_part_of_the_next_move(
+    platform: Platform, receiver: ScriptedReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.respond(500)
+    await platform.webhooks.create("my-agent", url=URL)
+    record = platform._store.record
+
+    async def told_late(mark: Mark) -> Recorded:
+        recorded = await record(mark)
+        await asyncio.sleep(0.05)
+        return recorded
+
+    monkeypatch.setattr(platform._store, "record", lambda mark: asyncio.ensure_future(told_late(mark)))
+    (delivery_id,) = (await platform.events.emit("my-agent", type="agent.failed")).delivery_ids
+    while not await platform.reads.attempts(delivery_id):  # noqa: ASYNC110 - nothing tells of it yet
+        await asyncio.sleep(0.001)
+    await platform.deliveries.wait_attempted([delivery_id], timeout_s=5)
+    moved = await platform.timeline.advance(timedelta(minutes=1))
+    assert [sent.retry for sent in moved.sends] == [1]
 
 
 async def test_the_clock_stops_early_when_the_most_sends_are_reached(
