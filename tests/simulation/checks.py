@@ -168,7 +168,8 @@ def expected_due(
 ) -> datetime | None:
     """Return when the next attempt is due by the last answer that the receiver's side knows, and the schedule.
 
-    Before any: when it was accepted, or when the event is said to be created. None when the answer is not known.
+    Before any: when it was accepted, or when the event is said to be created. What ran into a stale connection is due again
+    at once. None when the answer is not known.
     """
     emit = outside.emits.get(delivery["event_id"])
     due: datetime | None = from_text(delivery["created_at"])
@@ -176,8 +177,9 @@ def expected_due(
         due = max(from_text(delivery["created_at"]), emit.created)
     used = 0
     for row in attempts:
-        if row["outcome"] == "retry":
+        if row["outcome"] in ("retry", "again"):
             ended_at = outside.by_attempt[delivery["id"], row["number"]].ended_at
-            due = None if ended_at is None else ended_at + schedule[used]
-            used += 1
+            wait = schedule[used] if row["outcome"] == "retry" else timedelta(0)
+            due = None if ended_at is None else ended_at + wait
+            used += row["outcome"] == "retry"
     return due
