@@ -7,7 +7,8 @@ the process is in the store. It does not know the API, the commands, or what the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -30,14 +31,7 @@ from swiftclaw_local.scheduler.clock import Clock, monotonic
 from swiftclaw_local.scheduler.outcome import Cause, Unanswered
 from swiftclaw_local.scheduler.policy import Schedule, decide, with_jitter
 from swiftclaw_local.scheduler.wake import Alarm
-from swiftclaw_local.storage.records import (
-    Claim,
-    Mark,
-    MarkDead,
-    MarkRetry,
-    MarkSucceeded,
-    Recorded,
-)
+from swiftclaw_local.storage.records import Claim, Mark, MarkDead, MarkRetry, MarkSucceeded, Recorded
 from swiftclaw_local.storage.store import Store
 
 # Claims waiting in memory per webhook beyond its slots: enough to keep the slots busy over one commit, few enough to forget.
@@ -95,6 +89,8 @@ class Engine:
         self._records: set[asyncio.Future[Recorded]] = set()
         self._store_fails = False
         self._held_back = False
+        self._adding = 0
+        self._nothing_added = asyncio.Event()
         self._awake = asyncio.Event()
         self._idle = asyncio.Event()
         self._alarm = Alarm(clock, self.wake)
@@ -119,6 +115,9 @@ class Engine:
         if self._loop is not None:
             await self._loop
         self._alarm.cancel()
+        while self._adding:  # what is leased as it is added is handed off in a moment, and given back like the rest
+            self._nothing_added.clear()
+            await self._nothing_added.wait()
         await self.take_back()
         while unfinished := self._unfinished():
             await asyncio.wait(unfinished)
@@ -150,6 +149,16 @@ class Engine:
     def _clock_moved(self) -> None:
         self._slots = self._settings.slots()  # a manual clock may have another number
         self.wake()
+
+    @contextmanager
+    def adding(self) -> Iterator[None]:
+        """While deliveries are added that may be leased at once and handed off; a stop waits for them."""
+        self._adding += 1
+        try:
+            yield
+        finally:
+            self._adding -= 1
+            self._nothing_added.set()
 
     def hand_off(self, claims: Iterable[Claim]) -> None:
         """Send deliveries that were leased as they were added; needs no claim."""

@@ -151,11 +151,12 @@ class Events:
         now = self._clock.now()
         content = self._content(agent, name, data=data, exact=False, id=None, now=now)
         event = self._event(agent, name, content, id=None, created=None, now=now)
-        accepted = await self._store.add_delivery(
-            event, webhook_id, now=now, trigger="test", scheduled=retry, lease=True
-        )
-        self._made(accepted)
-        self._engine.hand_off(accepted.claims)
+        with self._engine.adding():
+            accepted = await self._store.add_delivery(
+                event, webhook_id, now=now, trigger="test", scheduled=retry, lease=True
+            )
+            self._made(accepted)
+            self._engine.hand_off(accepted.claims)
         return accepted.delivery_ids[0]
 
     async def _emit_steps(self, agent: str, steps: list[Step]) -> list[Accepted]:
@@ -200,14 +201,15 @@ class Events:
     ) -> Accepted:
         if not self._engine.alive:
             raise ServerStopping
-        accepted = await self._store.add_event(
-            event, now=now, only_webhook=only_webhook, lease_unless_full=self._engine.full()
-        )
-        if fault is not None:
-            self._faults.arm_for_event(fault, event.id, deliveries=len(accepted.new))
-        if self._watch.observed:
-            self._made(accepted)
-        self._engine.hand_off(accepted.claims)
+        with self._engine.adding():
+            accepted = await self._store.add_event(
+                event, now=now, only_webhook=only_webhook, lease_unless_full=self._engine.full()
+            )
+            if fault is not None:
+                self._faults.arm_for_event(fault, event.id, deliveries=len(accepted.new))
+            if self._watch.observed:
+                self._made(accepted)
+            self._engine.hand_off(accepted.claims)
         if len(accepted.claims) < len(accepted.delivery_ids):
             self._engine.wake()  # some are due later, held, or wait in the store for room
         return accepted
