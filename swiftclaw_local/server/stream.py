@@ -271,9 +271,13 @@ class Stream:
                 more = False
             await asyncio.sleep(PAUSE_S)
             if not more:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(UNASKED_S):
-                        await self._wake.wait()
+                await self._woken()
+
+    async def _woken(self) -> None:
+        """Wait for a wake, or a second."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(UNASKED_S):
+                await self._wake.wait()
 
     async def _step(self) -> bool:
         """Read what is new and tell it; return whether there is more. Raises: StorageUnavailable."""

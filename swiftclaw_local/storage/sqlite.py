@@ -1,4 +1,4 @@
-"""The store on SQLite: one process, one connection on the event loop's thread, group commits.
+"""The store on SQLite: one process, one connection, group commits.
 
 Implements the verbs of `storage.store`; the protocol of leases and fences is described there and in the docs. The lock of
 the operating system takes the place of a lease's time: while this process lives, nobody else writes.
