@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,11 +20,12 @@ from typing import Final
 
 import psycopg
 
+from tests.ports import free_port
+
 # PostgreSQL refuses to run as root; this user exists on no machine and owns nothing else.
 NOBODY: Final = 65534
 _SYSTEM: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin")
 _READY_S: Final = 20.0
-_PORTS: Final = (20_000, 32_000)  # below those that systems give out by themselves
 _OPTIONS: Final = (
     *("-c", "listen_addresses=127.0.0.1"),
     *("-c", "unix_socket_directories="),
@@ -79,7 +78,7 @@ class PostgresServer:
         self._data = folder / "data"
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
         self._run("initdb", "-D", str(self._data), "-U", "swiftclaw", "-A", "trust", "-E", "UTF8", "-N", "--no-locale")
 
     def url(self, database: str = "postgres") -> str:
@@ -176,12 +175,3 @@ def running_server(*, wrap: Wrap | None = None) -> Iterator[PostgresServer]:
 def _memory() -> Path | None:
     memory = Path("/dev/shm")
     return memory if memory.is_dir() and os.access(memory, os.W_OK) else None
-
-
-def _free_port() -> int:
-    """Return a port that nobody has, and that the system gives to nobody while the server is down for a moment."""
-    while True:
-        port = random.randrange(*_PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port

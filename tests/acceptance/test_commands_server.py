@@ -23,6 +23,7 @@ import pytest
 
 from tests.acceptance.golden import assert_golden
 from tests.acceptance.running import RunningServer, environment, receiving, serving
+from tests.ports import free_port
 
 SECRET = "scsec_acceptance"
 COMMAND_S = 0.2  # what a command may take
@@ -54,12 +55,6 @@ def swiftclaw(*words: str, folder: Path, stdin: str | None = None, **variables: 
         timeout=60,
         check=False,
     )
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def created(server: RunningServer, url: str, agent: str = "my-agent") -> str:

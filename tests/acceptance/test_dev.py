@@ -14,6 +14,7 @@ import pytest
 
 from tests.acceptance.running import environment
 from tests.acceptance.terminal import Terminal
+from tests.ports import free_port
 
 APPLICATION = """
 import http.server, os, subprocess, sys
@@ -34,12 +35,6 @@ except KeyboardInterrupt:
     child.kill()
     sys.exit(9)
 """
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def words(port: int, *command: str, flags: tuple[str, ...] = ()) -> list[str]:

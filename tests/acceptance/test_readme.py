@@ -19,6 +19,7 @@ import pytest
 from scripts.sample_receiver import FLAKY, PATH, Receiver
 from scripts.setup import ROOT
 from tests.acceptance.terminal import PATIENCE_S, Terminal, Typed
+from tests.ports import free_port
 
 MAKE_RUN: Final = (sys.executable, "-m", "scripts.run")
 LAST_LINE: Final = "$ swiftclaw webhooks test"
@@ -55,13 +56,6 @@ def exchanges(block: str) -> list[tuple[str, str]]:
     """Return each command of a console with what it shows."""
     parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)[1:]
     return list(zip(parts[::2], parts[1::2], strict=True))
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 @pytest.fixture

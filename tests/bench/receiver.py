@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from tests.bench.machine import pin
+from tests.ports import free_port
 
 _START_S: Final = 5.0
 
@@ -110,7 +110,7 @@ def any_receiver(folder: Path, *, core: int | None) -> Iterator[Receiver]:
         with lean_receiver(core=core, why="nginx is not installed") as lean:
             yield lean
         return
-    port = _free_port()
+    port = free_port()
     config = folder / "nginx.conf"
     config.write_text(_NGINX_CONFIG.format(folder=folder, port=port), encoding="utf-8")
     process = subprocess.Popen([program, "-c", str(config)], stderr=subprocess.DEVNULL)
@@ -163,12 +163,6 @@ def _wait_until_it_answers(url: str) -> None:
 def _get(url: str) -> str:
     with urllib.request.urlopen(url, timeout=_START_S) as answer:  # noqa: S310 - our own receiver
         return str(answer.read().decode())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _path() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import signal
-import socket
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from tests.acceptance.running import PageReceiver, RunningServer, start_server
 from tests.browser.figures import Figures, percentile
 from tests.browser.window import OpenWindow
+from tests.ports import free_port
 
 AGENTS = itertools.count()
 SEEN_WITHIN_MS = 300
@@ -111,13 +111,6 @@ def test_a_server_that_was_gone_brings_what_was_missed(
             window.faults.clear()  # what was asked of a server that was gone
     finally:
         server.stop(signal.SIGKILL)
-
-
-def free_port() -> int:
-    with socket.socket() as tried:
-        tried.bind(("127.0.0.1", 0))
-        port: int = tried.getsockname()[1]
-    return port
 
 
 def test_the_counts_and_the_icon_follow(

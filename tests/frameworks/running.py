@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from scripts.frameworks import FOLDER, GO, NODE_MODULES, PYTHON
+from tests.ports import free_port
 
 BESIDE: Final = Path(__file__).parent / "beside"
 NEXT: Final = "next/dist/bin/next"  # refuses a link for node_modules: its folder must lie below the real one's parent
@@ -80,7 +81,7 @@ def running(program: Program, folder: Path) -> Iterator[Receiver]:
         shutil.copy(BESIDE / name, file.parent / name)
     if NODE_MODULES.is_dir() and program.starts != NEXT:
         (folder / "node_modules").symlink_to(NODE_MODULES)
-    port = _free_port()
+    port = free_port()
     variables = _environment() | {"PORT": str(port), "SWIFTCLAW_WEBHOOK_SECRET": SECRET, "EFFECTS": str(folder)}
     command = _command(folder, program, variables)
     output = folder / "output.txt"
@@ -138,13 +139,6 @@ def _environment() -> dict[str, str]:
         "GOPROXY": "off",
     }
     return kept | go | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "NEXT_TELEMETRY_DISABLED": "1"}
-
-
-def _free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: int = held.getsockname()[1]
-        return port
 
 
 def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, output: Path) -> None:

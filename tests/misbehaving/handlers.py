@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from tests.misbehaving.rows import CHUNKED, HEAD, LENGTH, Place
+from tests.ports import free_port
 from tests.receivers import OK, Handler, RawReceiver, Stream
 
 
@@ -141,9 +142,7 @@ class Https(AbstractAsyncContextManager[str]):
 @asynccontextmanager
 async def nobody() -> AsyncIterator[str]:
     """A port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    yield f"http://127.0.0.1:{port}/hook"
+    yield f"http://127.0.0.1:{free_port()}/hook"
 
 
 def address(url: str) -> Place:

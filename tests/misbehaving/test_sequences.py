@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -13,6 +12,7 @@ import pytest
 from swiftclaw_local.storage.states import State
 from tests.misbehaving import handlers
 from tests.misbehaving.stage import SETTLED_S, stage
+from tests.ports import free_port
 from tests.receivers import OK, Handler, Stream, answering, raw_receiver
 
 MINUTE = timedelta(minutes=1)
@@ -159,8 +159,7 @@ async def test_a_dead_first_address_does_not_keep_an_event_from_the_living_secon
 
 
 async def test_it_may_come_back_on_the_other_family_in_mid_schedule() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     async with stage() as on:
         with handlers.names({"both": ["::1", "127.0.0.1"]}):
             delivery_id = await on.emit(await on.webhook(f"http://both:{port}/hook"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import pytest
 from scripts.sample_receiver import Receiver as SampleReceiver
 from scripts.setup import ROOT
 from swiftclaw_local.testing import Receiver
+from tests.ports import free_port
 
 EXAMPLES: Final = ROOT / "examples"
 PATIENCE_S: Final = 60
@@ -72,10 +72,7 @@ def recovering() -> Iterator[Recovering]:
 def journey(receiver: Receiver | Recovering, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the script against a receiver."""
     needs("bash", "curl", "jq")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    return run(["bash", str(EXAMPLES / "ci.sh")], folder, RECEIVER=receiver.url, PORT=str(port))
+    return run(["bash", str(EXAMPLES / "ci.sh")], folder, RECEIVER=receiver.url, PORT=str(free_port()))
 
 
 def test_the_journey_with_curl_ends_well_and_certified(recovering: Recovering, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from swiftclaw_local.cli.address import Address, find_server
 from swiftclaw_local.cli.client import Client, in_path
 from swiftclaw_local.errors import InvalidUrl, NoServer, NotFound, UnknownAgent, WaitTimeout, error_of, every_error
+from tests.ports import free_port
 from tests.unit.fake_api import Asked, FakeApi, running_api
 
 
@@ -88,12 +89,6 @@ def test_an_address_that_is_none_is_explained(url: str, message: str) -> None:
 
 
 # --- no server --------------------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def test_without_a_server_it_says_how_to_start_one() -> None:

@@ -19,6 +19,7 @@ from swiftclaw_local.cli import doctor
 from swiftclaw_local.cli.completion import agents, alerts, deliveries, events, webhooks
 from swiftclaw_local.cli.main import main
 from swiftclaw_local.cli.registry import entries
+from tests.ports import free_port
 from tests.unit.fake_api import FakeApi, running_api
 
 NOON = 1795435200  # 2026-11-23 12:00:00Z
@@ -162,8 +163,7 @@ def test_ready_says_why_not_and_ends_with_4(api: FakeApi, capsys: Shown, answer:
 
 
 def test_ready_does_not_wait_unless_asked(capsys: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = free_port()
     monkeypatch.setenv("SWIFTCLAW_API_URL", f"http://127.0.0.1:{port}")
     assert main(["ready"]) == 4
     assert capsys.readouterr().err == (
@@ -294,12 +294,6 @@ def test_verify_without_its_file_names_it(api: FakeApi, capsys: Shown, tmp_path:
 
 def webhook(url: str, **more: Any) -> dict[str, Any]:
     return {"id": "webhook-123", "agent": "my-agent", "url": url, "note": None} | more
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def test_doctor_without_a_server_fails_and_says_what_to_type(capsys: Shown, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from swiftclaw_local.cli.listening import Place, listens, private_place
+from tests.ports import free_port
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_what_may_be_public_has_no_place(url: str) -> None:
 
 
 def test_a_listening_port_answers_and_a_closed_one_does_not() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
         assert listens(Place("127.0.0.1", port))
     assert not listens(Place("127.0.0.1", port))

@@ -11,6 +11,7 @@ import pytest
 from swiftclaw_local.cli import looking, webhooks
 from swiftclaw_local.cli.app import App
 from swiftclaw_local.cli.main import main
+from tests.ports import free_port
 from tests.unit.api_documents import (
     ALL_NINE,
     NOON,
@@ -75,8 +76,8 @@ def test_create_says_that_an_agent_is_new_and_what_to_type_next(api: FakeApi, ca
 
 def test_create_says_whether_something_listens_there(api: FakeApi, capsys: Shown) -> None:
     api.on(f"GET {ALL}", page(webhook()))
-    with socket.create_server(("127.0.0.1", 0)) as receiver:
-        port = receiver.getsockname()[1]
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
         api.on(f"POST {ALL}", answer(url=f"http://localhost:{port}/x"), status=201)
         create()
         assert (
