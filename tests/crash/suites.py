@@ -57,6 +57,7 @@ SUITES: Final = (
         quick=((SQLITE, 1),),
         quickly=partial(replays.replayed, a_round=80),
     ),
+    Suite("replayed_together", replays.replayed_together, 10),
     Suite("migrated", migrations.migrated, 30, quick=((SQLITE, 1),), quickly=partial(migrations.migrated, rows=1000)),
     Suite("committed_half_way", migrations.committed_half_way, 1, quick=((POSTGRESQL, 1),)),
     Suite("died_at_points", points.died_at_points, 2),
