@@ -82,7 +82,7 @@ def certify(
     if app.output.as_json:
         app.output.json(report)
     else:
-        for line in report_lines(report, bad, app.output):
+        for line in report_lines(report, bad, app.output, server=app.address.url):
             app.output.line(line)
     return NoServer.exit_code if report["unreachable"] else 1 if bad else 0
 

@@ -24,8 +24,11 @@ def failing(report: Json, *, strict: bool, required: Collection[str]) -> set[str
     return missing | {id for id, result in ended.items() if result in bad}
 
 
-def report_lines(report: Json, bad: Collection[str], output: Output) -> Iterator[str]:
-    """Yield the report; below each failure what was sent, what came back, the page's sentence, and the fix."""
+def report_lines(report: Json, bad: Collection[str], output: Output, *, server: str = "") -> Iterator[str]:
+    """Yield the report; below each failure what was sent, what came back, the page's sentence, and the fix.
+
+    `server` is the address of the one that keeps the report, if one does.
+    """
     checks = report["checks"]
     made_with = f"   (made with {report['framework']}, by its answers)" if report["framework"] else ""
     yield f"Certifying {clean(report['url'])} against the SwiftClaw webhook docs{made_with}"
@@ -37,7 +40,7 @@ def report_lines(report: Json, bad: Collection[str], output: Output) -> Iterator
         yield line.rstrip()
         yield from (f"{_INDENT}{name:<6}{text}" for name, text in _below(check))
     yield ""
-    yield _summary(report)
+    yield _summary(report, server=server)
     beside = sorted(set(bad) - {check["id"] for check in checks if check["result"] == "fail"})
     if beside:
         yield f"Not enough for --require or --strict: {', '.join(beside)}"
@@ -56,15 +59,20 @@ def _below(check: Json) -> Iterator[tuple[str, str]]:
 _EXPLAINED: Final = (("sent", "sent"), ("came", "answer"), ("page", "page"))
 
 
-def _summary(report: Json) -> str:
+def _summary(report: Json, *, server: str) -> str:
     counts = [
         f"{report['passed']} passed",
         f"{report['failed']} failed",
         counted(report["warned"], "warning"),
         f"{report['skipped']} skipped",
     ]
-    kept = f"   report {report['id']}" if "id" in report else ""
+    kept = f"   report{_where(report, server=server)}" if "id" in report else ""
     return f"{', '.join(counts)} in {report['duration_ms'] / 1000:.1f} s{_for_effects(report)}{kept}"
+
+
+def _where(report: Json, *, server: str) -> str:
+    """Return where a report that a server keeps can be looked at, else what it is called."""
+    return f": {server}{report['page']}" if report["page"] else f" {report['id']}"
 
 
 def _for_effects(report: Json) -> str:

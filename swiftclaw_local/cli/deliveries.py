@@ -175,8 +175,8 @@ def _grouped(app: App, wanted: Filter, *, by: str) -> None:
     else:
         app.output.table(texts.WEBHOOK_COLUMNS, [texts.webhook_cells(one, view) for one in listed["data"]])
     total = sum(one["deliveries"] for one in listed["data"])
-    word = " unresolved: never delivered" if wanted.unresolved else ""
-    return app.output.line(texts.total_text(total, word=word, retrying=list(_still_retrying(app, wanted))))
+    retrying = list(_still_retrying(app, wanted))
+    return app.output.line(texts.total_text(total, unresolved=wanted.unresolved, retrying=retrying))
 
 
 def _still_retrying(app: App, wanted: Filter) -> Iterator[Json]:

@@ -152,9 +152,9 @@ def webhook_cells(group: Json, view: View) -> tuple[str, ...]:
     return (group["webhook"], group["url"], *counts, view.time(group["first"]), view.time(group["last"]))
 
 
-def total_text(total: int, *, word: str, retrying: list[Json]) -> str:
+def total_text(total: int, *, unresolved: bool, retrying: list[Json]) -> str:
     """Return the line under a grouped list: how many, and how many of them are not given up yet."""
-    text = f"{counted(total, 'delivery', 'deliveries')}{word}."
+    text = f"{total} unresolved: never delivered." if unresolved else f"{counted(total, 'delivery', 'deliveries')}."
     if retrying:
         soonest = min(delivery["next_in_s"] or 0 for delivery in retrying)
         text += f" {len(retrying)} of them still {'has' if len(retrying) == 1 else 'have'} retries scheduled (next {in_text(soonest)})."

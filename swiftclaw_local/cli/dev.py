@@ -34,7 +34,7 @@ from swiftclaw_local.plain_text import clean
 VARIABLE: Final = "SWIFTCLAW_WEBHOOK_SECRET"
 URL: Final = "http://localhost:8000/webhooks/swiftclaw"
 _LOOK_S: Final = 0.2
-_KEYS: Final = "Keys: t send test  r replay last  c certify  o open in the browser  q quit"
+_KEYS: Final = "Keys: t send test  r replay last  c certify  o open {console}  q quit"
 _FOR_PROGRAMS: Final = "attempt,alert,clock,fault"
 
 
@@ -93,7 +93,10 @@ def dev(app: App, words: tuple[str, ...], *, form: str | None, **given: Any) -> 
             took = application.wait_for(place, seconds=wait_s)
             if application.exit_code is None:
                 _say(app, _banner(started, webhook, given, application, took, keys=form == "interactive"), form=form)
-                how = _Session(app, client, webhook, application, form).run()
+                session = _Session(
+                    app, client, started=started, webhook=webhook, application=application, form=form
+                )
+                how = session.run()
             else:
                 how = None
         except Stopped as stopped:
@@ -177,7 +180,13 @@ def _running(app: App, given: dict[str, Any]) -> tuple[Client, Json] | None:
         return None
     data = None if status["ephemeral"] else status["data"]
     clock = {"real": "real time", "manual": "manual"}.get(status["clock"]["mode"], "fast")
-    return app.client, {"url": app.address.url, "db": data, "clock": clock, "found": True}
+    return app.client, {
+        "url": app.address.url,
+        "console": status["console"],
+        "db": data,
+        "clock": clock,
+        "found": True,
+    }
 
 
 def _registered(client: Client, given: dict[str, Any], events: list[str] | None) -> tuple[Json, str]:
@@ -199,9 +208,12 @@ def _registered(client: Client, given: dict[str, Any], events: list[str] | None)
 class _Session:
     """Shows what happens, and does what keys ask for, until the command ends or somebody has enough."""
 
-    def __init__(self, app: App, client: Client, webhook: Json, application: Application, form: str) -> None:
+    def __init__(
+        self, app: App, client: Client, *, started: Json, webhook: Json, application: Application, form: str
+    ) -> None:
         self._app = app
         self._client = client
+        self._started = started
         self._webhook = webhook
         self._application = application
         self._form = form
@@ -255,7 +267,7 @@ class _Session:
                 words = ["--api-url", self._client.address.url, "certify", agent, name]
                 subprocess.run([sys.executable, "-m", "swiftclaw_local", *words], check=False)  # noqa: S603 - our own command
             case "?" | "h":
-                self._app.output.note(_KEYS)
+                self._app.output.note(_keys_text(self._started))
 
     def _beside(self, act: Callable[[Client], Any]) -> None:
         """Ask the server for something on a thread, and say only what it refuses: the rest is seen as it happens."""
@@ -313,10 +325,14 @@ def _banner(
     up = "its port is open" if not took else f"up after {took:.1f} s"
     lines = [
         f"SwiftClaw local {__version__}   a fake for development, not the SwiftClaw service",
-        f"  API             {started['url']}{found}",
+        f"  {'API + console' if started['console'] else 'API':<15} {started['url']}{found}",
         f"  data            {kept}      clock: {str(started['clock']).partition(';')[0]}",
         f"  {webhook['id']:<15} {webhook['agent']} -> {webhook['url']}   ({types})",
         f"  secret          {given['variable']} set for your command; show: swiftclaw webhooks secret {webhook['agent']} {webhook['id']}",
         f"  your command    {application.text}     {up}",
     ]
-    return [*lines, _KEYS] if keys else lines
+    return [*lines, _keys_text(started)] if keys else lines
+
+
+def _keys_text(started: Json) -> str:
+    return _KEYS.format(console="console" if started["console"] else "in the browser")

@@ -111,7 +111,7 @@ def _settings(app: App, given: dict[str, Any], *, serial: bool, config: Path | N
 def _banner(app: App, settings: Settings) -> Callable[[Started], None]:
     def say(started: Started) -> None:
         if app.output.as_json:
-            app.output.json(_document(started))
+            app.output.json(_document(started, settings))
         elif not app.output.quiet:
             for line in banner_lines(started, settings):
                 app.output.line(line)
@@ -126,7 +126,7 @@ def banner_lines(started: Started, settings: Settings) -> list[str]:
     api = f"{started.url:<{_WIDTH}} {_reach_text(started.url)}" if started.url else "none: a worker, it only delivers"
     lines = [
         f"SwiftClaw local {__version__}   a fake for development, not the SwiftClaw service",
-        f"  {'API' if settings.no_console or not started.url else 'API + console':<15} {api}".rstrip(),
+        f"  {'API + console' if _has_console(started, settings) else 'API':<15} {api}".rstrip(),
         f"  data            {data:<{_WIDTH}} {_data_text(started)}",
         f"  clock           {started.clock}",
     ]
@@ -159,9 +159,10 @@ def _data_text(started: Started) -> str:
     return ", ".join(parts)
 
 
-def _document(started: Started) -> dict[str, Any]:
+def _document(started: Started, settings: Settings) -> dict[str, Any]:
     return {
         "url": started.url,
+        "console": _has_console(started, settings),
         "db": None if started.db is None else str(started.db),
         "durability": started.durability,
         "clock": started.clock,
@@ -170,6 +171,10 @@ def _document(started: Started) -> dict[str, Any]:
         "overdue": started.opened.overdue,
         "interrupted": started.opened.interrupted,
     }
+
+
+def _has_console(started: Started, settings: Settings) -> bool:
+    return bool(started.url) and not settings.no_console
 
 
 def _egress_text(settings: Settings) -> str:

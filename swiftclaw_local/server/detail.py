@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Literal
 
+from swiftclaw_local.durations import duration_text
 from swiftclaw_local.errors import WaitTimeout
 from swiftclaw_local.platform import Platform
-from swiftclaw_local.server.explanation import span_text, wait_text
+from swiftclaw_local.server.explanation import wait_text
 from swiftclaw_local.server.hints import hints
 from swiftclaw_local.server.models import DeliveryOut, PlannedOut
 from swiftclaw_local.server.shapes import attempts_out, delivery_out, seconds
@@ -48,6 +50,11 @@ async def wait_for(platform: Platform, delivery_ids: Iterable[str], *, wait: Wai
         raise await _explained(platform, error.extra["delivery"], timeout_s=timeout_s) from None
 
 
+def _whole_seconds(span: timedelta) -> timedelta:
+    """Return the span, rounded up to a second: a clock that is moved by it has passed its end."""
+    return timedelta(seconds=-(-span // timedelta(seconds=1)))
+
+
 async def _explained(platform: Platform, delivery_id: str, *, timeout_s: float) -> WaitTimeout:
     delivery = await platform.reads.delivery(delivery_id)
     shown = await whole_delivery(platform, delivery_id)
@@ -57,6 +64,6 @@ async def _explained(platform: Platform, delivery_id: str, *, timeout_s: float) 
     if shown.held:
         hint = f"{delivery.webhook_id} is disabled: swiftclaw webhooks update {delivery.agent} {delivery.webhook_id} --enable"
     elif virtual and delivery.state is State.PENDING and delivery.due_at > now:
-        by = span_text(delivery.due_at - now).replace(" ", "")
+        by = duration_text(_whole_seconds(delivery.due_at - now))
         hint = f'The clock is manual. POST /_local/clock/advance {{"by":"{by}"}}'
     return WaitTimeout(text, hint=hint, extra={"delivery": shown.model_dump(mode="json")})

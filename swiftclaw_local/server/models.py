@@ -321,10 +321,12 @@ class CheckOut(Model):
 class CertifyOut(Model):
     """The report of a certification. `unreachable` says why no request arrived at the receiver; `limits` what it cannot see.
 
-    `effects_ms` of `duration_ms` went to asking, so many times, what the receiver had done, and to waiting for it.
+    `page` is its path in the web console, if there is one. `effects_ms` of `duration_ms` went to asking, so many times, what
+    the receiver had done, and to waiting for it.
     """
 
     id: str
+    page: str | None
     webhook: str
     url: str
     passed: int
@@ -341,11 +343,12 @@ class CertifyOut(Model):
 
 
 class StatusOut(Model):
-    """The whole server at a glance."""
+    """The whole server at a glance. `console`: whether its address shows the web console."""
 
     version: str
     pid: int
     address: str
+    console: bool
     data: str
     durability: str
     ephemeral: bool

@@ -61,7 +61,7 @@ async def test_waiting_for_the_end_of_one_that_retries_answers_409_with_its_time
     assert error["message"] == (
         f"{delivery['id']} is still retrying after 0.05s: 1 send, last 500; retry 1 of 5 due in 1m 00s of virtual time"
     )
-    assert error["hint"] == 'The clock is manual. POST /_local/clock/advance {"by":"1m00s"}'
+    assert error["hint"] == 'The clock is manual. POST /_local/clock/advance {"by":"1m"}'
     assert [planned["retry"] for planned in delivery["planned"]] == [1, 2, 3, 4, 5]
 
 

@@ -124,7 +124,7 @@ def test_nothing_is_left_behind_however_it_ends(tmp_path: Path, application: Pat
     assert process.stdout is not None
     url = ""
     for line in process.stdout:
-        url = url or (line.split()[1] if line.startswith("  API") else "")
+        url = url or (line.split()[3] if line.startswith("  API + console") else "")
         if "your command" in line:
             break
     process.send_signal(how)

@@ -232,3 +232,14 @@ def test_the_time_that_effects_took_is_told_where_it_is_worth_a_word() -> None:
     ]
     assert "in 7.2 s, 6.4 s of it to look for effects 14 times" in texts[0]
     assert "look for effects" not in texts[1]
+
+
+@pytest.mark.parametrize(
+    ("page", "shown"),
+    [("/certify/crt_3", "report: http://127.0.0.1:7420/certify/crt_3"), (None, "report crt_3")],
+)
+def test_a_report_that_is_kept_is_named_with_its_page_where_there_is_a_console(page: str | None, shown: str) -> None:
+    counts: dict[str, Any] = {"passed": 1, "failed": 1, "warned": 1, "skipped": 1, "framework": None, "limits": []}
+    report = REPORT | counts | {"id": "crt_3", "page": page}
+    lines = list(report_lines(report, (), Output(environment={}), server="http://127.0.0.1:7420"))
+    assert [line.rpartition("   ")[2] for line in lines if "1 passed" in line] == [shown]

@@ -101,7 +101,7 @@ def test_a_group_by_cause_counts_and_says_what_is_still_retried(api: FakeApi, ca
     assert capsys.readouterr().out == (
         "CAUSE                    DELIVERIES  EVENTS  WEBHOOKS  FIRST     LAST\n"
         "503 Service Unavailable         212     212         2  11:59:00  12:00:00\n"
-        "212 deliveries unresolved: never delivered. 1 of them still has retries scheduled (next in 3m 10s).\n"
+        "212 unresolved: never delivered. 1 of them still has retries scheduled (next in 3m 10s).\n"
     )
     assert queries(api, "/v1/deliveries")[1] == {
         "unresolved": "1",

@@ -186,10 +186,10 @@ def test_deliveries_are_counted_per_webhook_the_largest_first() -> None:
 
 
 def test_the_total_says_how_many_are_not_given_up() -> None:
-    assert total_text(1, word="", retrying=[]) == "1 delivery."
-    many = total_text(247, word=" unresolved: never delivered", retrying=[delivery(), delivery(next_in_s=30)])
-    assert many == ("247 deliveries unresolved: never delivered. 2 of them still have retries scheduled (next in 30s).")
-    one = total_text(2, word="", retrying=[delivery()])
+    assert total_text(1, unresolved=False, retrying=[]) == "1 delivery."
+    many = total_text(247, unresolved=True, retrying=[delivery(), delivery(next_in_s=30)])
+    assert many == ("247 unresolved: never delivered. 2 of them still have retries scheduled (next in 30s).")
+    one = total_text(2, unresolved=False, retrying=[delivery()])
     assert one == "2 deliveries. 1 of them still has retries scheduled (next in 1m)."
 
 

@@ -31,17 +31,18 @@ async def certify_receiver(platform: Platform, body: CertifyRequest) -> CertifyO
         slow_ms=parse_duration(body.slow, field="slow") // timedelta(milliseconds=1),
         effects_url=body.effects_url,
     )
-    return certification_out(kept)
+    return certification_out(kept, console=not platform.settings.no_console)
 
 
 async def show_certification(platform: Platform, report_id: str) -> CertifyOut:
     """Show the report of a certification; the last 50 are kept, until the server stops."""
-    return certification_out(platform.certifications.find(report_id))
+    return certification_out(platform.certifications.find(report_id), console=not platform.settings.no_console)
 
 
-def certification_out(kept: Kept) -> CertifyOut:
-    """Return a report that is kept."""
-    return CertifyOut.model_validate({"id": kept.id, "webhook": kept.webhook_id, **kept.report.document()})
+def certification_out(kept: Kept, *, console: bool = True) -> CertifyOut:
+    """Return a report that is kept; where there is a console, with its page there."""
+    named = {"id": kept.id, "page": f"/certify/{kept.id}" if console else None, "webhook": kept.webhook_id}
+    return CertifyOut.model_validate({**named, **kept.report.document()})
 
 
 ROUTES: Final = (

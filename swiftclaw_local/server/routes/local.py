@@ -37,6 +37,7 @@ async def show_status(platform: Platform, request: web.Request) -> StatusOut:
         version=__version__,
         pid=os.getpid(),
         address=str(request.url.origin()),
+        console=not settings.no_console,
         data="memory" if settings.ephemeral else settings.database_shown,
         durability=settings.kept,
         ephemeral=settings.ephemeral,
