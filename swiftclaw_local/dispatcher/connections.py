@@ -46,7 +46,7 @@ class Phase(StrEnum):
 class Opening:
     """A connection being made for a first request: its bytes, how far it has come, and why an address was not connected to.
 
-    `host` is as in the URL; `tried` tells whether any address was connected to.
+    `host` is as in the URL; `tried` tells whether any address was connected to, `tls` whether a handshake follows.
     """
 
     request: bytes
@@ -55,6 +55,7 @@ class Opening:
     manner: Manner | None = None
     phase: Phase = Phase.ANSWER
     tried: bool = False
+    tls: bool = False
     refused: tuple[Cause, str] | None = None
 
 
@@ -100,6 +101,7 @@ class Connector(aiohttp.TCPConnector):
         assert isinstance(req, FirstRequest)
         opening = req.opening
         opening.phase = Phase.LOOK_UP
+        opening.tls = req.is_ssl()
         token = _opening.set(opening)
         try:
             async with asyncio.timeout(self._connect_timeout_s):
@@ -135,7 +137,9 @@ class Connector(aiohttp.TCPConnector):
 
     def _new_wire(self) -> Wire:
         # Called once the socket is connected; what may follow before the connection is ready is the TLS handshake.
-        _opening.get().phase = Phase.TLS
+        opening = _opening.get()
+        if opening.tls:
+            opening.phase = Phase.TLS
         return Wire(self._buffer)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack
 
@@ -11,9 +12,11 @@ import pytest
 import pytest_asyncio
 
 from swiftclaw_local.dispatcher.addresses import AddressPolicy
+from swiftclaw_local.dispatcher.connections import Connector
 from swiftclaw_local.dispatcher.request import Request, notice_request
 from swiftclaw_local.dispatcher.sender import Sender
 from swiftclaw_local.dispatcher.signing import sign
+from swiftclaw_local.dispatcher.wire import Wire
 from swiftclaw_local.scheduler.outcome import Answered, Cause, Unanswered
 from tests.receivers import OK, Handler, RawReceiver, Stream, always_ok, answering, raw_receiver
 
@@ -237,6 +240,23 @@ async def test_a_tls_handshake_that_hangs_is_its_own_class(open_sender: OpenSend
         outcome = (await sender.post(request_to(f"https://127.0.0.1:{receiver.port}/"))).outcome
     assert isinstance(outcome, Unanswered)
     assert outcome.cause is Cause.TLS_TIMEOUT
+
+
+async def test_without_tls_no_handshake_is_blamed_when_the_machine_is_busy(
+    open_sender: OpenSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_wire = Connector._new_wire
+
+    def held_up(self: Connector) -> Wire:
+        time.sleep(0.3)
+        return new_wire(self)
+
+    monkeypatch.setattr(Connector, "_new_wire", held_up)
+    sender = await open_sender(connect_timeout_s=0.1)
+    async with raw_receiver(always_ok) as receiver:
+        outcome = (await sender.post(request_to(f"http://127.0.0.1:{receiver.port}/"))).outcome
+    assert isinstance(outcome, Unanswered)
+    assert outcome.cause is Cause.CONNECT_TIMEOUT
 
 
 async def test_plain_http_on_an_https_port_is_said_so(open_sender: OpenSender) -> None:
