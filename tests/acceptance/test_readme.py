@@ -29,7 +29,7 @@ VARIES: Final = (
     (r"scsec_[\w-]+", "SECRET"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", "DATE"),
-    (r"\d\d:\d\d:\d\d\b(?! GMT)", "TIME"),
+    (r"(\d\d-\d\d )?\d\d:\d\d:\d\d\b(?! GMT)", "TIME"),  # with the day, when it is another one: around midnight
     (r"\b\d+ ms", "N ms"),
     (r"\b[0-9a-f]{64}\b", "HEX"),
     (r"(?m)^< (Date|Server): .*$", r"< \1: ..."),
