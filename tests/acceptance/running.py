@@ -21,6 +21,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+SECRET = "scsec_acceptance"
+
 _ADDRESS = re.compile(r"http://\S+")
 _MODULE = [sys.executable, "-m", "swiftclaw_local"]
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -19,28 +20,19 @@ from typing import Any
 import pytest
 
 from tests.acceptance.golden import assert_golden
-from tests.acceptance.running import PageReceiver, RunningServer, environment, receiving, serving
+from tests.acceptance.running import PageReceiver, RunningServer, environment
 from tests.acceptance.terminal import Terminal
 
-SECRET = "scsec_acceptance"
-AFTERNOON = "2100-01-01 14:00"  # so that seven hours of retries stay within one day
+AFTERNOON = datetime(2100, 1, 1, 14).astimezone()  # so that seven hours of retries stay within one day
 NEVER_LISTENS = "http://localhost:9"
 
 _MILLISECONDS = re.compile(r" +\d+  (?=first|retry|test|replay)")
 _GAPS = re.compile(r"(?<=\S) {2,}")
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
-    with serving(tmp_path, "--ephemeral", "--clock", "manual", "--secret", SECRET) as server:
-        assert server.command("clock", "to", AFTERNOON).returncode == 0
-        yield server
-
-
-@pytest.fixture
-def receiver() -> Iterator[PageReceiver]:
-    with receiving(SECRET) as receiver:
-        yield receiver
+@pytest.fixture(autouse=True)
+def afternoon(server: RunningServer) -> None:
+    assert server.api("POST", "/_local/reset", {"seed": 1, "at": AFTERNOON.timestamp()})[0] == 204
 
 
 def transcript(server: RunningServer, *commands: str) -> str:
@@ -330,40 +322,43 @@ def test_events_at_a_rate_all_arrive(server: RunningServer, receiver: PageReceiv
     assert len({received.event_id for received in receiver.received}) == 20
 
 
-def test_following_a_log_shows_each_delivery_as_it_happens(tmp_path: Path, receiver: PageReceiver) -> None:
-    with serving(tmp_path, "--ephemeral", "--clock", "manual", "--secret", SECRET) as server:
-        created(server, receiver.url)
-        terminal = Terminal(tmp_path / "typed", SWIFTCLAW_API_URL=server.url)
-        following = terminal.start(
-            sys.executable, "-m", "swiftclaw_local", "webhooks", "logs", "my-agent", "123", "--follow"
-        )
-        try:
-            server.command("trigger", "agent.completed")
-            assert "agent.completed" in following.shown_until("delivered")
-            server.command("trigger", "agent.invoked")
-            assert "agent.invoked" in following.shown_until("agent.invoked")
-            assert following.stop(signal.SIGINT) == 130
-        finally:
-            following.close()
+def test_following_a_log_shows_each_delivery_as_it_happens(
+    server: RunningServer, tmp_path: Path, receiver: PageReceiver
+) -> None:
+    created(server, receiver.url)
+    terminal = Terminal(tmp_path / "typed", SWIFTCLAW_API_URL=server.url)
+    following = terminal.start(
+        sys.executable, "-m", "swiftclaw_local", "webhooks", "logs", "my-agent", "123", "--follow"
+    )
+    try:
+        server.command("trigger", "agent.completed")
+        assert "agent.completed" in following.shown_until("delivered")
+        server.command("trigger", "agent.invoked")
+        assert "agent.invoked" in following.shown_until("agent.invoked")
+        assert following.stop(signal.SIGINT) == 130
+    finally:
+        following.close()
 
 
-def test_a_terminal_gets_short_ids_that_can_be_typed_again(tmp_path: Path, receiver: PageReceiver) -> None:
-    with serving(tmp_path, "--ephemeral", "--clock", "manual", "--secret", SECRET) as server:
-        created(server, receiver.url)
-        terminal = Terminal(tmp_path / "typed", SWIFTCLAW_API_URL=server.url)
-        shown = terminal.type("swiftclaw trigger agent.completed")
-        (short,) = re.findall(r"\((dlv_….{4})\)", shown)
-        assert "->  webhook-123   200   " in shown
-        assert newest(server)["id"] in terminal.type(f"swiftclaw deliveries show {short}")
+def test_a_terminal_gets_short_ids_that_can_be_typed_again(
+    server: RunningServer, tmp_path: Path, receiver: PageReceiver
+) -> None:
+    created(server, receiver.url)
+    terminal = Terminal(tmp_path / "typed", SWIFTCLAW_API_URL=server.url)
+    shown = terminal.type("swiftclaw trigger agent.completed")
+    (short,) = re.findall(r"\((dlv_….{4})\)", shown)
+    assert "->  webhook-123   200   " in shown
+    assert newest(server)["id"] in terminal.type(f"swiftclaw deliveries show {short}")
 
 
-def test_a_terminal_sees_how_far_many_events_have_come(tmp_path: Path, receiver: PageReceiver) -> None:
-    with serving(tmp_path, "--ephemeral", "--clock", "manual", "--secret", SECRET) as server:
-        created(server, receiver.url)
-        terminal = Terminal(tmp_path / "typed", SWIFTCLAW_API_URL=server.url)
-        shown = terminal.type("swiftclaw trigger agent.completed --count 4")
-        assert "[######------------------]  1/4" in shown
-        assert shown.endswith("\r\x1b[K")
+def test_a_terminal_sees_how_far_many_events_have_come(
+    server: RunningServer, tmp_path: Path, receiver: PageReceiver
+) -> None:
+    created(server, receiver.url)
+    terminal = Terminal(tmp_path / "typed", SWIFTCLAW_API_URL=server.url)
+    shown = terminal.type("swiftclaw trigger agent.completed --count 4")
+    assert "[######------------------]  1/4" in shown
+    assert shown.endswith("\r\x1b[K")
 
 
 def test_faults_as_they_are_armed_listed_met_and_cleared(server: RunningServer, receiver: PageReceiver) -> None:

@@ -22,10 +22,9 @@ from typing import Any
 import pytest
 
 from tests.acceptance.golden import assert_golden
-from tests.acceptance.running import RunningServer, environment, receiving, serving
+from tests.acceptance.running import SECRET, RunningServer, environment, receiving, serving
 from tests.ports import free_port
 
-SECRET = "scsec_acceptance"
 COMMAND_S = 0.2  # what a command may take
 
 Done = subprocess.CompletedProcess[str]

@@ -6,26 +6,11 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.acceptance.golden import assert_golden
-from tests.acceptance.running import PageReceiver, RunningServer, environment, receiving, serving
-from tests.acceptance.test_commands_data import SECRET, created, transcript
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
-    with serving(tmp_path, "--ephemeral", "--clock", "manual", "--seed", "1", "--secret", SECRET) as server:
-        yield server
-
-
-@pytest.fixture
-def receiver() -> Iterator[PageReceiver]:
-    with receiving(SECRET) as receiver:
-        yield receiver
+from tests.acceptance.running import SECRET, PageReceiver, RunningServer, environment, serving
+from tests.acceptance.test_commands_data import created, transcript
 
 
 def play(server: RunningServer, *words: str) -> tuple[int, dict[str, object]]:

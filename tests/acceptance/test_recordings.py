@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ from swiftclaw_local.platform.recordings import Recordings
 from swiftclaw_local.server import spool
 from tests.acceptance.api import Api
 from tests.acceptance.golden import assert_golden
-from tests.acceptance.running import PageReceiver, RunningServer, receiving, serving
-from tests.acceptance.test_commands_data import SECRET, created, transcript
+from tests.acceptance.running import SECRET, PageReceiver, RunningServer, serving
+from tests.acceptance.test_commands_data import created, transcript
 
 HEADER = b'{"swiftclaw_recording":1}\n'
 
@@ -197,18 +196,6 @@ async def test_an_export_that_breaks_off_is_not_taken_for_all(api: Api, monkeypa
 
 
 # --- the commands -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RunningServer]:
-    with serving(tmp_path, "--ephemeral", "--clock", "manual", "--seed", "1", "--secret", SECRET) as server:
-        yield server
-
-
-@pytest.fixture
-def receiver() -> Iterator[PageReceiver]:
-    with receiving(SECRET) as receiver:
-        yield receiver
 
 
 def test_a_recording_as_people_make_and_play_it(server: RunningServer, receiver: PageReceiver) -> None:
