@@ -39,6 +39,7 @@ from swiftclaw_local.storage.records import (
     LogHead,
     LogNews,
     Page,
+    Stats,
     StatsPoint,
     StoredEvent,
     Webhook,
@@ -326,19 +327,19 @@ class SqlReads(ReplayQueries):
 
     # --- figures ------------------------------------------------------------------------------------------------
 
-    async def stats(
-        self, *, since: datetime, until: datetime, step: timedelta, webhook_id: str | None = None
-    ) -> list[StatsPoint]:
+    async def stats(self, *, since: datetime, until: datetime, step: timedelta, webhook_id: str | None = None) -> Stats:
         """See `Reads.stats`."""
-        statement = select(_attempt.c.ended_at, _attempt.c.outcome, _attempt.c.duration_ms).where(
-            _attempt.c.ended_at >= since, _attempt.c.ended_at < until
+        return await self._read(
+            lambda connection: figures.stats(connection, since=since, until=until, step=step, webhook_id=webhook_id)
         )
-        if webhook_id is not None:
-            statement = statement.where(_attempt.c.webhook_id == webhook_id)
-        points: list[list[Row[Any]]] = [[] for _ in range(-(-(until - since) // step))]
-        for row in await self._rows(statement):
-            points[(row.ended_at - since) // step].append(row)
-        return [figures.point(since + number * step, rows) for number, rows in enumerate(points)]
+
+    async def stats_by_webhook(
+        self, webhook_ids: Sequence[str], *, since: datetime, until: datetime, step: timedelta
+    ) -> dict[str, list[StatsPoint]]:
+        """See `Reads.stats_by_webhook`."""
+        return await self._read(
+            lambda connection: figures.stats_by_webhook(connection, webhook_ids, since=since, until=until, step=step)
+        )
 
     async def counts(self) -> dict[str, int]:
         """See `Reads.counts`."""

@@ -23,6 +23,7 @@ from swiftclaw_local.storage.records import (
     LogHead,
     LogNews,
     Page,
+    Stats,
     StatsPoint,
     StoredEvent,
     Webhook,
@@ -166,10 +167,13 @@ class Reads(Protocol):
     async def count_failures(self, agent: str, *, after: datetime, until: datetime) -> int:
         """Return the agent's failed attempts, tests not counted, that ended in (after, until] (decision D27)."""
 
-    async def stats(
-        self, *, since: datetime, until: datetime, step: timedelta, webhook_id: str | None = None
-    ) -> list[StatsPoint]:
-        """Return one point per step from `since`, empty steps too."""
+    async def stats(self, *, since: datetime, until: datetime, step: timedelta, webhook_id: str | None = None) -> Stats:
+        """Return what ended in [since, until): one point per step, empty steps too, and all of it."""
+
+    async def stats_by_webhook(
+        self, webhook_ids: Sequence[str], *, since: datetime, until: datetime, step: timedelta
+    ) -> dict[str, list[StatsPoint]]:
+        """Return the same points for each of these webhooks."""
 
     async def counts(self) -> dict[str, int]:
         """Return how many webhooks, events, attempts there are, and deliveries by state (`deliveries_pending`, …)."""

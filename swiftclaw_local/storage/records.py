@@ -292,6 +292,14 @@ class StatsPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Stats:
+    """What happened in each step of a window, and in all of it."""
+
+    points: list[StatsPoint]
+    whole: StatsPoint
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """A rule on failed attempts per agent, and where it stands."""
 

@@ -151,6 +151,13 @@ async def test_statistics_count_attempts_per_step(api: Api) -> None:
     assert (await api.get("/v1/stats?step=0s"))[0] == 400
 
 
+async def test_statistics_count_what_was_sent_at_the_moment_at_which_the_clock_stands(api: Api) -> None:
+    await api.webhook()
+    await api.emitted()
+    _, stats = await api.get("/v1/stats?window=2m&step=1m")
+    assert [one["sent"] for one in stats["points"]] == [0, 1]
+
+
 async def test_ready_says_why_not(api: Api) -> None:
     assert await api.get("/healthz") == (200, {"ok": True, "reason": None})
     assert await api.get("/readyz?wait=1s") == (200, {"ok": True, "reason": None})

@@ -24,8 +24,8 @@ SEEN_WITHIN_MS = 300
 EVENTS_WATCHED = 20
 # Which share of the log ended how: rows of three deliveries that were really made are copied.
 SHARES = {200: 0.9, 400: 0.07, 500: 0.03}
-# Copies lie further and further back, half a second apart: the log is 14 hours long.
-_EARLIER = "strftime('%Y-%m-%d %H:%M:%f', {column}, '-' || (n / 2.0) || ' seconds') || '000'"
+# Copies lie further and further back, all of them in the last hour, which the pages of figures sum up.
+_EARLIER = "strftime('%Y-%m-%d %H:%M:%f', {column}, '-' || (n * 0.035) || ' seconds') || '000'"
 _COPY = """
 WITH RECURSIVE number(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM number WHERE n < {last})
 INSERT INTO {table} ({names}) SELECT {values} FROM number JOIN {table} AS kept ON kept.{key} = '{id}'"""
@@ -88,7 +88,7 @@ def _copies(table: str, id: str, *, first: int, last: int) -> str:
     if table != "event":
         given["event_id"] = "'evt_0' || printf('%025d', n)"
     if table == "attempt":
-        given["delivery_id"] = "'dlv_0' || printf('%025d', n)"
+        given |= {"delivery_id": "'dlv_0' || printf('%025d', n)", "duration_ms": "n % 97"}
     given |= {name: _EARLIER.format(column=f"kept.{name}") for name in columns if name.endswith("_at")}
     values = [given.get(name, f"kept.{name}") for name in columns]
     return _COPY.format(

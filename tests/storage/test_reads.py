@@ -238,14 +238,55 @@ async def test_stats_have_a_point_for_every_step_and_each_attempt_in_one(store: 
     await store.record(dead(await leased(store, of=event(4, agent="other")), at=later(minutes=2)))
     await store.record(dead(await leased(store, 5), at=later(minutes=3)))
     minute = timedelta(minutes=1)
-    points = await reads.stats(since=NOW, until=later(minutes=3), step=minute)
-    assert points == [
+    stats = await reads.stats(since=NOW, until=later(minutes=3), step=minute)
+    assert stats.points == [
         StatsPoint(NOW, 2, 1, 1, 7, 7),
         StatsPoint(later(minutes=1), 0, 0, 0, None, None),
         StatsPoint(later(minutes=2), 2, 0, 2, 7, 7),
     ]
-    mine = await reads.stats(since=later(minutes=2), until=later(minutes=4), step=minute, webhook_id="webhook-123")
-    assert [point.sent for point in mine] == [1, 1]
+    assert stats.whole == StatsPoint(NOW, 4, 1, 3, 7, 7)
+    since, until = later(minutes=2), later(minutes=4)
+    mine = await reads.stats(since=since, until=until, step=minute, webhook_id="webhook-123")
+    assert [point.sent for point in mine.points] == [1, 1]
+    each = await reads.stats_by_webhook(
+        ["webhook-123", "webhook-124", "webhook-9"], since=since, until=until, step=minute
+    )
+    assert {name: [point.sent for point in points] for name, points in each.items()} == {
+        "webhook-123": [1, 1],
+        "webhook-124": [1, 0],
+        "webhook-9": [0, 0],
+    }
+    assert each["webhook-123"] == mine.points
+
+
+async def test_the_last_step_ends_with_the_window(store: Store, reads: Reads) -> None:
+    await store.add_webhook(webhook(), secret="s")
+    await store.record(succeeded(await leased(store, 1), at=later(seconds=89.999999)))
+    await store.record(succeeded(await leased(store, 2), at=later(seconds=90)))
+    stats = await reads.stats(since=NOW, until=later(seconds=90), step=timedelta(minutes=1))
+    assert [(point.at, point.sent) for point in stats.points] == [(NOW, 0), (later(minutes=1), 1)]
+
+
+async def test_the_percentiles_of_each_step_are_those_of_its_durations_sorted(store: Store, reads: Reads) -> None:
+    await store.add_webhook(webhook(), secret="s")
+    durations = [(number * 37) % 90 // (1 + number % 3) for number in range(90)]
+    for number, duration in enumerate(durations):
+        attempt = made(await leased(store, number), at=later(seconds=number), status=200)
+        await store.record(MarkSucceeded(replace(attempt, duration_ms=duration)))
+    stats = await reads.stats(since=NOW, until=later(seconds=90), step=timedelta(seconds=30))
+    parts = [sorted(durations[start : start + 30]) for start in (0, 30, 60)]
+    assert [(point.p50_ms, point.p95_ms) for point in stats.points] == [(part[15], part[28]) for part in parts]
+    assert (stats.whole.p50_ms, stats.whole.p95_ms) == (sorted(durations)[45], sorted(durations)[85])
+
+
+@pytest.mark.usefixtures("mixed")
+async def test_a_webhooks_figures_count_no_other_webhooks_deliveries(store: Store, reads: Reads) -> None:
+    await store.add_webhook(webhook("other"), secret="s")
+    await store.record(succeeded(await leased(store, of=event(8, agent="other")), at=later(seconds=8)))
+    await store.record(retry(await leased(store, of=event(9, agent="other")), due_at=later(hours=1)))
+    stats = await reads.webhook_stats(["webhook-123", "webhook-124"])
+    counts = {name: (one.delivered, one.failed, one.retrying) for name, one in stats.items()}
+    assert counts == {"webhook-123": (1, 2, 1), "webhook-124": (1, 0, 1)}
 
 
 async def test_an_id_is_found_by_itself_its_beginning_or_its_ending(store: Store, reads: Reads) -> None:

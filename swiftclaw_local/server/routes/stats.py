@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from swiftclaw_local.durations import parse_duration
@@ -27,9 +28,10 @@ async def show_stats(platform: Platform, query: StatsQuery) -> StatsOut:
             hint="Give a longer step.",
             field="step",
         )
-    until = platform.clock.now()
-    points = await platform.reads.stats(since=until - window, until=until, step=step, webhook_id=query.webhook)
-    return StatsOut(points=[point_out(point) for point in points])
+    # what ended in the second that it is now belongs to the window: on a clock that stands everything does
+    until = platform.clock.now().replace(microsecond=0) + timedelta(seconds=1)
+    stats = await platform.reads.stats(since=until - window, until=until, step=step, webhook_id=query.webhook)
+    return StatsOut(points=[point_out(point) for point in stats.points])
 
 
 ROUTES: Final = (Route("GET", "/v1/stats", show_stats, "read", {200: StatsOut}, (InvalidInput, InvalidDuration)),)

@@ -101,10 +101,8 @@ async def _hour(platform: Platform) -> HourOut:
     # to the end of this minute, so that a minute's bar keeps its place while it fills
     now = platform.clock.now()
     until = now.replace(second=0, microsecond=0) + _MINUTE
-    minutes, (whole,) = await asyncio.gather(
-        platform.reads.stats(since=until - _HOUR, until=until, step=_MINUTE),
-        platform.reads.stats(since=until - _HOUR, until=until, step=_HOUR),
-    )
+    stats = await platform.reads.stats(since=until - _HOUR, until=until, step=_MINUTE)
+    whole = stats.whole
     ended = whole.delivered + whole.failed
     return HourOut(
         success=whole.delivered * 100 // ended if ended else None,
@@ -112,7 +110,7 @@ async def _hour(platform: Platform) -> HourOut:
         p95_ms=whole.p95_ms,
         sent=whole.sent,
         failed=whole.failed,
-        minutes=[point_out(point) for point in minutes],
+        minutes=[point_out(point) for point in stats.points],
     )
 
 

@@ -90,22 +90,20 @@ async def show_webhooks(platform: Platform, request: web.Request, query: Webhook
 
 async def webhook_rows(platform: Platform, webhooks: list[Webhook]) -> list[WebhookRow]:
     """Return webhooks with how they did."""
-    stats = await platform.reads.webhook_stats([webhook.id for webhook in webhooks])
-    hours = await asyncio.gather(*(last_hour(platform, webhook.id) for webhook in webhooks))
+    ids = [webhook.id for webhook in webhooks]
+    until = platform.clock.now() + timedelta(seconds=1)  # with those of this moment: a clock may stand
+    stats, hours = await asyncio.gather(
+        platform.reads.webhook_stats(ids),
+        platform.reads.stats_by_webhook(ids, since=until - HOUR, until=until, step=STEP),
+    )
     rows = []
-    for webhook, hour in zip(webhooks, hours, strict=True):
+    for webhook in webhooks:
+        hour = [point_out(point) for point in hours[webhook.id]]
         out = webhook_out(webhook, note=platform.webhooks.url_note(webhook.url), stats=stats[webhook.id])
         rows.append(
             WebhookRow(webhook=out, success=_success(out), last_hour=hour, certified=certified(platform, webhook.id))
         )
     return rows
-
-
-async def last_hour(platform: Platform, webhook_id: str) -> list[StatsPointOut]:
-    """Return a webhook's attempts of the last hour, in steps of five minutes; those of this moment, too, where a clock may stand."""
-    until = platform.clock.now() + timedelta(seconds=1)
-    points = await platform.reads.stats(since=until - HOUR, until=until, step=STEP, webhook_id=webhook_id)
-    return [point_out(point) for point in points]
 
 
 def certified(platform: Platform, webhook_id: str) -> CertifiedOut | None:
