@@ -6,12 +6,15 @@ Event names are the constants here, of the form `noun.past_verb`; ids are keys; 
 from __future__ import annotations
 
 import io
+import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, TextIO, cast
 
+import orjson
 import structlog
 
 EVENT_ACCEPTED: Final = "event.accepted"
@@ -43,7 +46,7 @@ def set_up_logs(*, style: str = "auto", level: str = "info") -> None:
     renderer: Any = (
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"), pad_event_to=20)
         if for_people
-        else structlog.processors.JSONRenderer(ensure_ascii=True)
+        else structlog.processors.JSONRenderer(_as_json)
     )
     structlog.configure(
         processors=[
@@ -54,9 +57,18 @@ def set_up_logs(*, style: str = "auto", level: str = "info") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, _Lossy(sys.stderr))),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Lossy(sys.stderr))),
         cache_logger_on_first_use=True,
     )
+
+
+def _as_json(line: dict[str, Any], *, default: Callable[[Any], Any]) -> str:
+    """Return a line as JSON, in ASCII alone: other characters could turn round what a terminal shows of it."""
+    try:
+        written = orjson.dumps(line, default=default)
+    except orjson.JSONEncodeError:  # half of a surrogate pair, or a number of more than 64 bits
+        return json.dumps(line, default=default)
+    return written.decode() if written.isascii() else json.dumps(line, default=default)
 
 
 class _Lossy(io.TextIOBase):

@@ -58,7 +58,11 @@ class GroupCommit:
         self._held_up = held_up
         self._committed = committed
         self._rolled_back = rolled_back
+        self._loop = (
+            asyncio.get_running_loop()
+        )  # asked for each time, it costs a system call: whether the process was forked
         self._queue: list[_Entry] = []
+        self._looks: list[tuple[Callable[[sqlite3.Connection], Any], asyncio.Future[Any]]] = []
         self._due: asyncio.Handle | None = None
         self._thread = ThreadPoolExecutor(1, "commits")
         self._commit: asyncio.Future[sqlite3.Cursor] | None = None  # while one is being made
@@ -74,15 +78,18 @@ class GroupCommit:
 
         Raises, when awaited: StorageFull, StorageUnavailable, and the item's own error; then nothing of it was written.
         """
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[T] = self._loop.create_future()
         self._queue.append((bulk, item, future))
         if self._due is None and self._commit is None:
             self._go_on()
         return future
 
     async def look(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what `read` reads outside of any transaction."""
-        await self._committed_so_far()
+        """Return what `read` reads outside of any transaction: at once, or before the next group is written."""
+        if self._commit is not None:
+            turn: asyncio.Future[T] = self._loop.create_future()
+            self._looks.append((read, turn))
+            return await turn
         return read(self._connection)
 
     async def close(self) -> None:
@@ -99,15 +106,15 @@ class GroupCommit:
             await asyncio.wait((self._commit,))
 
     def _go_on(self) -> None:
-        self._due = asyncio.get_running_loop().call_soon(self._wait, 0, MOST_TURNS)
+        self._due = self._loop.call_soon(self._wait, 0, MOST_TURNS)
 
     def _wait(self, seen: int, turns: int) -> None:
         """Wait on while a group follows another and every turn of the loop brings more company; else write."""
-        loop, waiting = asyncio.get_running_loop(), len(self._queue)
+        waiting = len(self._queue)
         if self._busy and seen < waiting < LARGEST_GROUP and turns > 0:
-            self._due = loop.call_soon(self._wait, waiting, turns - 1)
+            self._due = self._loop.call_soon(self._wait, waiting, turns - 1)
         elif self._held_up():
-            self._due = loop.call_later(_LOCKED_WAIT_S, self._wait, waiting, 0)
+            self._due = self._loop.call_later(_LOCKED_WAIT_S, self._wait, waiting, 0)
         else:
             self._flush()
 
@@ -121,7 +128,7 @@ class GroupCommit:
         except Exception as error:  # whatever it is: see `_undo`
             self._undo(group, error)
         else:
-            commit = asyncio.get_running_loop().run_in_executor(self._thread, self._connection.execute, "COMMIT")
+            commit = self._loop.run_in_executor(self._thread, self._connection.execute, "COMMIT")
             self._commit = commit
             commit.add_done_callback(partial(self._ended, group, results))
 
@@ -134,8 +141,19 @@ class GroupCommit:
         else:
             self._roll_back()
             self._undo(group, error)
+        self._let_look()
         if self._queue and self._due is None:
             self._go_on()
+
+    def _let_look(self) -> None:
+        """Read what was asked for while the COMMIT was made: in time, however closely one group follows another."""
+        looks, self._looks = self._looks, []
+        for read, turn in looks:
+            if not turn.done():
+                try:
+                    turn.set_result(read(self._connection))
+                except Exception as error:  # handed to the caller, who knows what to do
+                    turn.set_exception(error)
 
     def _told(self, results: _Results) -> None:
         self._locked_looks = 0
@@ -156,7 +174,7 @@ class GroupCommit:
         """Somebody else writes: put the group back in front and look again, without blocking the loop."""
         self._locked_looks += 1
         self._queue = group + self._queue
-        self._due = asyncio.get_running_loop().call_later(_LOCKED_WAIT_S, self._flush)
+        self._due = self._loop.call_later(_LOCKED_WAIT_S, self._flush)
 
     def _alone(self, entry: _Entry) -> None:
         """Write one by itself, now: this is seldom."""

@@ -200,7 +200,7 @@ async def test_the_loop_goes_on_while_a_disk_is_slow_and_the_connection_is_left_
     assert (first.done(), second.done(), seen.done(), told) == (False, False, False, [])
     SlowDisk.may_commit.set()
     assert (await first, await second) == (1, 2)
-    assert await seen in (1, 2)
+    assert await seen == 1  # before the next group was written: groups that follow closely keep nobody from reading
     assert told == ["committed", "committed"]
 
 
