@@ -10,6 +10,8 @@ Source of the grammar: RFC 9112, sections 2 to 7.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 # What is taken of a head; beyond that an answer is malformed. Real ones stay below a tenth of all three.
@@ -20,6 +22,10 @@ LONGEST_HEAD: Final = 262144
 MOST_INTERIM: Final = 100
 # What is kept of a head (decision D28).
 KEPT_HEAD: Final = 65536
+
+# How many heads are remembered with what they say, and how long such a head may be (bytes).
+_HEADS_SEEN: Final = 256
+_LONGEST_SEEN: Final = 1024
 
 SWITCHING: Final = 101
 _LOWEST_STATUS: Final = 100
@@ -51,6 +57,17 @@ _TRAILERS_NEXT: Final = -2
 
 class Malformed(Exception):
     """What came is not an HTTP/1.x answer; the text completes "Not an HTTP/1.x answer: …"."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What a head says: its status, its lines as they are kept, where the body ends, and whether the connection may go on."""
+
+    status: int
+    kept: bytes
+    length: int | None
+    chunked: bool
+    keep_alive: bool
 
 
 class AnswerReader:
@@ -178,50 +195,13 @@ class AnswerReader:
         self._searched = max(0, len(data) - 2)
 
     def _read_head(self, head: bytes) -> None:
-        found = _HEAD.fullmatch(head)
-        if found is None:
-            check_beginning(head)
-            raise Malformed(_what_is_wrong(head))
-        version, status, fields = found.groups()
-        if len(head) > LONGEST_LINE or fields.count(b"\n") > MOST_HEADERS:
-            check_measure(head)
-        code = int(status)
-        if code < _LOWEST_FINAL and code != SWITCHING:
-            if code < _LOWEST_STATUS:
-                raise Malformed(f"its status is {status.decode()}")
+        read = _head_seen(head) if len(head) <= _LONGEST_SEEN else _head_of(head)
+        if read.status < _LOWEST_FINAL and read.status != SWITCHING:
             self._interim_count += 1
             return
-        if b"\n " in fields or b"\n\t" in fields:
-            head = _FOLD.sub(b" ", head)
-        self._frame(head, code, keep_alive=version != b"0")
-        self.status = code
-        self.head = (fields if b"\r\n" in head else fields.replace(b"\n", b"\r\n"))[:KEPT_HEAD]
-
-    def _frame(self, head: bytes, code: int, *, keep_alive: bool) -> None:
-        """Find out where the body ends, and whether the connection is for further use."""
-        length, coding = None, None
-        for name, value in _FRAMING.findall(head):
-            match len(name):
-                case 14 if length is None:
-                    length = value
-                case 14:
-                    raise Malformed("it has more than one Content-Length")
-                case 17:
-                    coding = value
-                case _:
-                    keep_alive = _says_keep_alive(value, otherwise=keep_alive)
-        if code in _BODILESS:
-            self._length = 0
-        elif coding is not None:
-            if length is not None:
-                raise Malformed("it has both a length and chunks")
-            self._chunked = coding.lower().rpartition(b",")[2].strip() == b"chunked"
-        elif length is not None:
-            if _LENGTH.fullmatch(length) is None:
-                raise Malformed(f"its Content-Length is {length[:_SHOWN]!r}")
-            self._length = int(length)
-        self.complete = self._length == 0
-        self._keep_alive = keep_alive and (self._chunked or self._length is not None) and code != SWITCHING
+        self._length, self._chunked, self._keep_alive = read.length, read.chunked, read.keep_alive
+        self.complete = read.length == 0
+        self.status, self.head = read.status, read.kept
 
     # --- bodies -----------------------------------------------------------------------------------------------------
 
@@ -329,6 +309,58 @@ def check_measure(head: bytes) -> None:
         raise Malformed(f"it has more than {MOST_HEADERS} header lines")
     if any(len(line) > LONGEST_LINE for line in lines):
         raise Malformed(f"it has a header line longer than {LONGEST_LINE} bytes")
+
+
+def _head_of(head: bytes) -> _Head:
+    """Read a head that is all there. Raises: Malformed."""
+    found = _HEAD.fullmatch(head)
+    if found is None:
+        check_beginning(head)
+        raise Malformed(_what_is_wrong(head))
+    version, status, fields = found.groups()
+    if len(head) > LONGEST_LINE or fields.count(b"\n") > MOST_HEADERS:
+        check_measure(head)
+    code = int(status)
+    if code < _LOWEST_STATUS:
+        raise Malformed(f"its status is {status.decode()}")
+    kept = (fields if b"\r\n" in head else fields.replace(b"\n", b"\r\n"))[:KEPT_HEAD]
+    if code < _LOWEST_FINAL and code != SWITCHING:
+        return _Head(code, kept, length=None, chunked=False, keep_alive=False)
+    if b"\n " in fields or b"\n\t" in fields:
+        head = _FOLD.sub(b" ", head)
+    return _framed(head, code, kept, keep_alive=version != b"0")
+
+
+# A receiver's heads differ by their date, once a second, if at all: reading one anew was a fifth of our part of a send.
+_head_seen = lru_cache(maxsize=_HEADS_SEEN)(_head_of)
+
+
+def _framed(head: bytes, code: int, kept: bytes, *, keep_alive: bool) -> _Head:
+    """Find out where the body ends, and whether the connection is for further use. Raises: Malformed."""
+    length, coding = None, None
+    for name, value in _FRAMING.findall(head):
+        match len(name):
+            case 14 if length is None:
+                length = value
+            case 14:
+                raise Malformed("it has more than one Content-Length")
+            case 17:
+                coding = value
+            case _:
+                keep_alive = _says_keep_alive(value, otherwise=keep_alive)
+    chunked, size = False, None
+    if code in _BODILESS:
+        size = 0
+    elif coding is not None:
+        if length is not None:
+            raise Malformed("it has both a length and chunks")
+        chunked = coding.lower().rpartition(b",")[2].strip() == b"chunked"
+    elif length is not None:
+        if _LENGTH.fullmatch(length) is None:
+            raise Malformed(f"its Content-Length is {length[:_SHOWN]!r}")
+        size = int(length)
+    keep_alive = keep_alive and (chunked or size is not None) and code != SWITCHING
+    return _Head(code, kept, length=size, chunked=chunked, keep_alive=keep_alive)
 
 
 def _what_is_wrong(head: bytes) -> str:

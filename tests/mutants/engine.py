@@ -197,8 +197,8 @@ ENGINE: Final = (
         (
             Edit(
                 "dispatcher/answer.py",
-                "            if length is not None:\n                raise",
-                "            if length is None:\n                raise",
+                "        if length is not None:\n            raise",
+                "        if length is None:\n            raise",
             ),
         ),
         ("tests/unit/test_answer.py",),
