@@ -93,9 +93,7 @@ def dev(app: App, words: tuple[str, ...], *, form: str | None, **given: Any) -> 
             took = application.wait_for(place, seconds=wait_s)
             if application.exit_code is None:
                 _say(app, _banner(started, webhook, given, application, took, keys=form == "interactive"), form=form)
-                session = _Session(
-                    app, client, started=started, webhook=webhook, application=application, form=form
-                )
+                session = _Session(app, client, started=started, webhook=webhook, application=application, form=form)
                 how = session.run()
             else:
                 how = None

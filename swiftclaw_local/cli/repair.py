@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from time import sleep
 from typing import Any, Final
 
@@ -11,9 +12,9 @@ from swiftclaw_local.cli import completion
 from swiftclaw_local.cli.app import App, pass_app
 from swiftclaw_local.cli.client import in_path
 from swiftclaw_local.cli.delivery_filter import Filter, filter_of, filter_options
-from swiftclaw_local.cli.delivery_texts import replay_line
-from swiftclaw_local.cli.flags import typed_id
-from swiftclaw_local.cli.looking import Hints, Json, say, view_of
+from swiftclaw_local.cli.delivery_texts import got_through, replay_line, sent_line
+from swiftclaw_local.cli.flags import said_as, typed_id
+from swiftclaw_local.cli.looking import Hints, Json, event_bytes, say, view_of
 from swiftclaw_local.cli.output import counted, json_text
 from swiftclaw_local.cli.replays import Wish, replay_many, resume
 from swiftclaw_local.cli.shape import command
@@ -36,7 +37,7 @@ _ids = click.argument("delivery_ids", metavar="ID...", nargs=-1, required=True, 
     "--canary", type=click.IntRange(0, 1000), metavar="N", help="Send these first; stop if one fails (default: 1)."
 )
 @click.option("--stop-after", type=click.IntRange(1), metavar="N", help="Stop after so many failures in a row.")
-@click.option("--to", metavar="ID|URL", help="Send to this registered webhook instead.")
+@click.option("--to", metavar="ID|URL", help="Send to this webhook, or to any URL, instead.")
 @click.option(
     "--order",
     type=click.Choice(["event", "failed"]),
@@ -45,6 +46,7 @@ _ids = click.argument("delivery_ids", metavar="ID...", nargs=-1, required=True, 
     help="By the events' times, or by the time of the failure.",
 )
 @click.option("--with-retries", is_flag=True, help="Retry on the schedule (default: one attempt).")
+@click.option("--edit", is_flag=True, help="Change the event in $EDITOR, and send it as a new one.")
 @click.option("--resume", "replay_id", metavar="RPL", help="Go on with a replay that was paused or stopped.")
 @click.option("--now", is_flag=True, help="Of a delivery that is still retrying: bring its next attempt forward.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -60,6 +62,7 @@ def replay(
     to: str | None,
     order: str,
     with_retries: bool,
+    edit: bool,
     replay_id: str | None,
     now: bool,
     yes: bool,
@@ -73,6 +76,9 @@ def replay(
     wanted = filter_of(**given)
     many = wanted.given or dry_run or any(option is not None for option in (to, rate, canary, stop_after))
     _check_replay(delivery_ids, wanted, replay_id, many=many, with_retries=with_retries, now=now)
+    if edit:
+        _check_edit(delivery_ids, others=many or with_retries or now or replay_id is not None)
+        return _edit_and_send(app, delivery_ids[0])
     if replay_id is not None:
         return resume(app, replay_id)
     if not many:
@@ -101,6 +107,53 @@ def _check_replay(
             "Say which deliveries: their ids, or a filter as --unresolved.",
             hint="See what there is: swiftclaw deliveries list --unresolved --group cause",
         )
+
+
+def _check_edit(delivery_ids: tuple[str, ...], *, others: bool) -> None:
+    """Check that one event is to be changed, and nothing else is asked for. Raises: InvalidInput."""
+    if len(delivery_ids) != 1 or others:
+        raise InvalidInput(
+            "--edit changes the event of one delivery, and announces it as a new event, retried as any other.",
+            hint="Give one id and nothing else: swiftclaw deliveries replay @last --edit",
+            field="--edit",
+        )
+
+
+def _edit_and_send(app: App, delivery_id: str) -> int:
+    """Have an event changed and announced to the same webhook as a new one; return the exit code.
+
+    A replay repeats the bytes under the same id: what has other bytes is another event.
+    """
+    from swiftclaw_local.cli.editing import edited_event  # noqa: PLC0415 - few need it
+
+    delivery = _find(app, delivery_id)
+    before = json.loads(event_bytes(app, delivery["event_id"]))
+    changed = edited_event(app, before)
+    if changed is None:
+        app.output.note("Nothing was changed, and nothing sent.")
+        return 1
+    kind, data = changed
+    body = {"type": kind, "data": data, "exact": True, "webhook": delivery["webhook_id"]}
+    if kind == before["type"]:  # one that SwiftClaw does not have was allowed then
+        body["allow_unknown_type"] = True
+    with said_as(type="--edit", data="--edit", webhook="--edit"):
+        made = app.client.post(f"/v1/agents/{in_path(delivery['agent'])}/events", body, long=True, **_WAIT)
+    return _say_sent(app, made, instead_of=delivery)
+
+
+def _say_sent(app: App, made: Json, *, instead_of: Json) -> int:
+    """Say what came of an event that was changed; return the exit code."""
+    if app.output.as_json:
+        app.output.json(made)
+    elif not made["deliveries"]:
+        app.output.note(
+            f"{made['event']['id']}  ->  nobody: {instead_of['webhook_id']} does not take {made['event']['type']}."
+        )
+    else:
+        say(app, [sent_line(one, view_of(app)) for one in made["deliveries"]])
+        app.output.note("Other bytes are another event: it has an id of its own, and is no replay of the old one.")
+        Hints(app).say(made["deliveries"])
+    return 0 if made["deliveries"] and all(map(got_through, made["deliveries"])) else 1
 
 
 def _replay_each(app: App, delivery_ids: tuple[str, ...], *, with_retries: bool, now: bool) -> int:

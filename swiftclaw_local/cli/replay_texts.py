@@ -109,6 +109,8 @@ def seconds_text(seconds: float) -> str:
 
 
 def _to(plan: Json) -> str:
+    if plan["secret_of"]:
+        return f"{plan['to']} (to be registered with the secret of {plan['secret_of']}, for this alone)"
     return str(plan["to"]) if plan["to"] else counted(plan["webhooks"], "webhook")
 
 

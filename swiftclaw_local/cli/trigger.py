@@ -57,6 +57,7 @@ class Emission:
 )
 @click.option("--unset", "unset", multiple=True, metavar="K", help="Leave something out of the data.")
 @click.option("--data", "file", metavar="FILE", help="JSON object laid over the sample's data; - reads stdin.")
+@click.option("--edit", is_flag=True, help="Change the data in $EDITOR before it is sent.")
 @click.option("--exact", is_flag=True, help="--data and --set are the whole data, without the sample.")
 @click.option("--id", "event_id", metavar="ID", help="The event's id; the same event again is sent once.")
 @click.option("--created", metavar="TIME", help="When it happened; in the future, it is delivered then.")
@@ -89,6 +90,7 @@ def trigger(
     scenario: str | None,
     listing: bool,
     exact: bool,
+    edit: bool,
     no_wait: bool,
     allow_unknown_type: bool,
 ) -> int:
@@ -108,6 +110,10 @@ def trigger(
         exact=exact,
     )
     data, is_whole = composed(typed, sample=lambda: sample_of(app, event_type, agent))
+    if edit:
+        data, is_whole = _edited(app, data, under={} if is_whole else sample_of(app, event_type, agent)), True
+        if data is None:
+            return 1
     body = {
         "type": event_type,
         "data": data,
@@ -139,6 +145,16 @@ def _check_usage(event_type: str | None, *, ending: str | None, both: bool, many
             hint="Leave out --id: each event gets its own.",
             field="--id",
         )
+
+
+def _edited(app: App, data: Json | None, *, under: Json) -> Json | None:
+    """Return the data, laid over what lies under it, as somebody changed it; None when nothing is to be sent."""
+    from swiftclaw_local.cli.editing import edited_data  # noqa: PLC0415 - few need it
+
+    changed = edited_data(app, under | (data or {}))
+    if changed is None:
+        app.output.note("Nothing was changed, and nothing sent.")
+    return changed
 
 
 def _play(app: App, event_type: str | None, scenario: str, *, agent: str, webhook: str | None) -> int:

@@ -36,9 +36,11 @@ def row(webhook: Json, view: View) -> tuple[str, ...]:
 
 
 def short_events(events: list[str]) -> str:
-    """Return `agent.invoked,.completed,.failed`: the group once, then only what differs; `all 9` for all."""
+    """Return `agent.invoked,.completed,.failed`: the group once, then only what differs; `all 9` for all, `none` for none."""
     if len(events) == ALL_TYPES:
         return f"all {ALL_TYPES}"
+    if not events:
+        return "none"
     words: list[str] = []
     group = ""
     for event in events:
@@ -49,8 +51,10 @@ def short_events(events: list[str]) -> str:
 
 
 def all_events(events: list[str]) -> str:
-    """Return every type in full, or that it is all of them."""
-    return f"all {ALL_TYPES} event types" if len(events) == ALL_TYPES else ", ".join(events)
+    """Return every type in full, or that it is all or none of them."""
+    return (
+        f"all {ALL_TYPES} event types" if len(events) == ALL_TYPES else ", ".join(events) or "none: for replays alone"
+    )
 
 
 def created_lines(webhook: Json, *, first: bool, reach: str) -> list[str]:

@@ -10,7 +10,7 @@ from swiftclaw_local.dispatcher.engine import Engine
 from swiftclaw_local.dispatcher.fault_kinds import Fault
 from swiftclaw_local.dispatcher.watch import Watch
 from swiftclaw_local.errors import EventIdTaken, ServerStopping
-from swiftclaw_local.events.catalog import check_event_type, is_system, sample_data
+from swiftclaw_local.events.catalog import EVENT_TYPE_NAMES, check_event_type, is_system, sample_data
 from swiftclaw_local.events.event import new_body
 from swiftclaw_local.events.sequences import Step, agent_run, deployment
 from swiftclaw_local.ids import IdFactory, derived_id
@@ -147,7 +147,8 @@ class Events:
         Raises: UnknownAgent, UnknownWebhook, UnknownEventType, InvalidJson.
         """
         webhook = await self._webhooks.find(agent, webhook_id)
-        name = webhook.events[0] if type is None else check_event_type(type)
+        first = webhook.events[0] if webhook.events else EVENT_TYPE_NAMES[0]
+        name = first if type is None else check_event_type(type)
         now = self._clock.now()
         content = self._content(agent, name, data=data, exact=False, id=None, now=now)
         event = self._event(agent, name, content, id=None, created=None, now=now)

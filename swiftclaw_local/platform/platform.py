@@ -153,7 +153,7 @@ class Platform:
         self.deliveries = Deliveries(
             store, reads, engine=engine, clock=clock, watch=watch, schedule=settings.retry_schedule
         )
-        self.replays = Replays(store, reads, engine=engine, clock=clock, watch=watch, log=log)
+        self.replays = Replays(store, reads, webhooks=self.webhooks, engine=engine, clock=clock, watch=watch, log=log)
         self.certifications = Certifications(
             store, reads, clock=clock, addresses=self.addresses, new_poster=self._new_poster
         )

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from swiftclaw_local import logs
 from swiftclaw_local.dispatcher.engine import Engine
+from swiftclaw_local.dispatcher.url import check_url
 from swiftclaw_local.dispatcher.watch import Watch
 from swiftclaw_local.errors import (
     InvalidInput,
@@ -21,6 +22,7 @@ from swiftclaw_local.errors import (
     UnknownWebhook,
 )
 from swiftclaw_local.logs import Log
+from swiftclaw_local.platform.webhooks import Webhooks
 from swiftclaw_local.scheduler.clock import Clock, monotonic
 from swiftclaw_local.storage.reads import Order, Reads
 from swiftclaw_local.storage.records import DeliveryFilter, Webhook
@@ -50,6 +52,14 @@ _FAILED_IN_A_ROW: Final = "failures"
 
 
 @dataclass(frozen=True, slots=True)
+class NewPlace:
+    """A URL that a replay registers when it begins, for its deliveries alone: signed with the secret of their webhook."""
+
+    url: str
+    of: Webhook
+
+
+@dataclass(frozen=True, slots=True)
 class ReplayPlan:
     """What a replay would do. `scheduled` of its deliveries have retries still to come, which it cancels."""
 
@@ -57,6 +67,7 @@ class ReplayPlan:
     wish: ReplayWish
     webhooks: int
     scheduled: int
+    new_place: NewPlace | None = None
 
     @property
     def about_s(self) -> float:
@@ -98,9 +109,20 @@ class _Under:
 class Replays:
     """The replays of many deliveries."""
 
-    def __init__(self, store: Store, reads: Reads, *, engine: Engine, clock: Clock, watch: Watch, log: Log) -> None:
+    def __init__(
+        self,
+        store: Store,
+        reads: Reads,
+        *,
+        webhooks: Webhooks,
+        engine: Engine,
+        clock: Clock,
+        watch: Watch,
+        log: Log,
+    ) -> None:
         self._store = store
         self._reads = reads
+        self._webhooks = webhooks
         self._engine = engine
         self._clock = clock
         self._watch = watch
@@ -147,26 +169,32 @@ class Replays:
         with_retries: bool = False,
         to: str | None = None,
     ) -> ReplayPlan:
-        """Return what a replay would send; `asked` is the filter as JSON, `to` the URL or id of another webhook.
+        """Return what a replay would send; `asked` is the filter as JSON, `to` the id of another webhook, or a URL.
 
-        Raises: InvalidInput for more than 100,000; UnknownWebhook.
+        Raises: InvalidInput for more than 100,000, or a new URL for those of several webhooks; UnknownWebhook, InvalidUrl.
         """
         items = await self._reads.replayable(wanted, ids=None if ids is None else tuple(ids), order=order)
         if len(items) > MOST_ITEMS:
             raise InvalidInput(
                 f"More than {MOST_ITEMS:,} deliveries match.", hint="Narrow it: --since, --cause, --webhook"
             )
-        target = None if to is None else await self._webhook(to)
-        wish = ReplayWish(asked, rate, canary, stop_after, with_retries, None if target is None else target.id)
-        webhooks = {one.webhook_id for one in items} if target is None else {target.id}
+        own = {one.webhook_id for one in items}
+        target = None if to is None else await self._target(to, own)
+        elsewhere = target.id if isinstance(target, Webhook) else None
+        wish = ReplayWish(asked, rate, canary, stop_after, with_retries, elsewhere)
         scheduled = sum(one.state is State.PENDING for one in items)
-        return ReplayPlan(tuple(items), wish, len(webhooks), scheduled)
+        new_place = target if isinstance(target, NewPlace) else None
+        return ReplayPlan(tuple(items), wish, len(own) if to is None else 1, scheduled, new_place)
 
     async def begin(self, plan: ReplayPlan) -> str:
-        """Keep a plan's deliveries as a replay and begin with it; return its id. Raises: NotFound."""
+        """Keep a plan's deliveries as a replay and begin with it; return its id. Raises: NotFound, UnknownWebhook."""
         if not plan.items:
             raise NotFound("No delivery matches: there is nothing to replay.", field="filter")
-        replay_id = await self._store.add_replay(plan.wish, plan.items, now=self._clock.now())
+        wish = plan.wish
+        if plan.new_place is not None:
+            made = await self._webhooks.add_for_replays(plan.new_place.url, of=plan.new_place.of)
+            wish = replace(wish, to_webhook=made.id)
+        replay_id = await self._store.add_replay(wish, plan.items, now=self._clock.now())
         self._look()
         return replay_id
 
@@ -181,17 +209,36 @@ class Replays:
         await self._set(replay_id, "running", judged_after=replay.total - counts.left)
         self._look()
 
-    async def _webhook(self, to: str) -> Webhook:
-        """Return the registered webhook with this id or URL. Raises: UnknownWebhook."""
+    async def _target(self, to: str, own: set[str]) -> Webhook | NewPlace | None:
+        """Return where those of these webhooks go instead: the webhook with this id or URL, or a URL to be registered.
+
+        None: to no place yet, as there are none. Raises: UnknownWebhook, InvalidUrl; InvalidInput for several secrets.
+        """
         page = await self._reads.webhooks(limit=500)
-        found = [webhook for webhook in page.rows if to in (webhook.id, webhook.url)]
-        if not found:
+        url = check_url(to, field="to") if "/" in to else None
+        found = [webhook for webhook in page.rows if webhook.id == to or webhook.url == url]
+        if found:
+            return found[0]
+        if url is None:
             raise UnknownWebhook(
-                f'No webhook has the id or URL "{to[:200]}".',
-                hint=f"Register it first: swiftclaw webhooks create my-agent --url {to[:200]}",
+                f'No webhook has the id "{to[:200]}".', hint="Give a webhook's id, or any URL.", field="to"
+            )
+        if len(own) > 1:
+            raise InvalidInput(
+                f"They belong to {len(own)} webhooks, each with a secret of its own, and {url[:200]} is not registered.",
+                hint="Narrow it: --webhook webhook-123; or register the URL, with the secret that its receiver knows.",
                 field="to",
             )
-        return found[0]
+        for webhook in page.rows:
+            if webhook.id in own:
+                return NewPlace(url, webhook)
+        if not own:
+            return None
+        raise UnknownWebhook(
+            f"{own.pop()} was deleted, and nothing else says with which secret to sign.",
+            hint=f"Register the URL first: swiftclaw webhooks create my-agent --url {url[:200]}",
+            field="to",
+        )
 
     async def _set(
         self, replay_id: str, state: ReplayState, *, reason: str | None = None, judged_after: int | None = None

@@ -92,9 +92,21 @@ class Webhooks:
             enabled=enabled,
             created_at=self._clock.now(),
         )
-        added = await self._store.add_webhook(webhook, secret=plain)
-        self._log.info(logs.WEBHOOK_CHANGED, change="created", webhook_id=added.id, agent=agent, url=added.url)
-        return added, plain
+        return await self._add(webhook, plain), plain
+
+    async def add_for_replays(self, url: str, *, of: Webhook) -> Webhook:
+        """Register a checked URL that subscribes to nothing, and so gets replays alone, with the secret of another webhook.
+
+        Raises: UnknownWebhook.
+        """
+        secret = await self._store.secret_of(of.id)
+        said = f"made by a replay, for deliveries of {of.id}"
+        return await self._add(Webhook("", of.agent, url, (), said, True, self._clock.now()), secret)
+
+    async def _add(self, webhook: Webhook, secret: str) -> Webhook:
+        added = await self._store.add_webhook(webhook, secret=secret)
+        self._log.info(logs.WEBHOOK_CHANGED, change="created", webhook_id=added.id, agent=added.agent, url=added.url)
+        return added
 
     async def find(self, agent: str, webhook_id: str) -> Webhook:
         """Return an agent's webhook.

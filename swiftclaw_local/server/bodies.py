@@ -135,7 +135,8 @@ class ReplayCreate(Model):
     """Replay many deliveries: those that match the filter, or these. Each is one attempt, unless `with_retries`.
 
     `canary` go first, and the others wait for what comes of them; after `stop_after` failures in a row it stops. `to` sends
-    to another registered webhook, by its id or URL. With `dry_run` it says what would happen.
+    them to another webhook, by its id or URL; a URL that is not registered is registered for that, with the secret of the
+    webhook they belong to and no event types. With `dry_run` it says what would happen.
     """
 
     filter: ReplayFilter | None = None

@@ -10,7 +10,10 @@ from swiftclaw_local.server.models import Model, Seconds
 
 
 class ReplayPlanOut(Model):
-    """What a replay would do. `scheduled` of its deliveries have retries still to come, which it cancels; nothing was sent."""
+    """What a replay would do. `scheduled` of its deliveries have retries still to come, which it cancels; nothing was sent.
+
+    `to` is the webhook that takes the place of their own, or the URL that will be registered with the secret of `secret_of`.
+    """
 
     total: int
     webhooks: int
@@ -21,6 +24,7 @@ class ReplayPlanOut(Model):
     stop_after: int | None
     with_retries: bool
     to: str | None
+    secret_of: str | None
     first: ReplayFirst | None
 
 

@@ -16,7 +16,7 @@ from swiftclaw_local.storage.states import State
 def replay_plan_out(plan: ReplayPlan) -> ReplayPlanOut:
     """Return what a replay would do."""
     first = plan.items[0] if plan.items else None
-    wish = plan.wish
+    wish, place = plan.wish, plan.new_place
     return ReplayPlanOut(
         total=len(plan.items),
         webhooks=plan.webhooks,
@@ -26,7 +26,8 @@ def replay_plan_out(plan: ReplayPlan) -> ReplayPlanOut:
         canary=wish.canary,
         stop_after=wish.stop_after,
         with_retries=wish.with_retries,
-        to=wish.to_webhook,
+        to=wish.to_webhook if place is None else place.url,
+        secret_of=None if place is None else place.of.id,
         first=None
         if first is None
         else ReplayFirst(delivery=first.delivery_id, type=first.event_type, created=seconds(first.created_at)),

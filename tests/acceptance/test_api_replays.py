@@ -193,9 +193,42 @@ async def test_it_goes_to_another_webhook_when_asked(api: Api) -> None:
     replay = await begun(api, to="http://127.0.0.1:9/other")
     assert (replay["to"], counts(await until(api, replay["id"], "done"))) == ("webhook-124", {"fixed": 2})
     assert [received.url for received in api.receiver.received] == [URL, URL, *["http://127.0.0.1:9/other"] * 2]
-    status, code, message = await api.refused("POST", "/v1/replays", {**FAST, "to": "http://127.0.0.1:9/none"})
+    status, code, message = await api.refused("POST", "/v1/replays", {**FAST, "to": "webhook-9"})
     assert (status, code) == (404, "unknown_webhook")
-    assert 'No webhook has the id or URL "http://127.0.0.1:9/none".' in message
+    assert 'No webhook has the id "webhook-9".' in message
+
+
+async def test_it_goes_to_a_url_that_is_registered_for_it_alone_with_the_same_secret(api: Api) -> None:
+    await failures(api, 2)
+    new = "http://127.0.0.1:9/mended"
+    _, plan = await api.post("/v1/replays", {**FAST, "to": new, "dry_run": True})
+    assert (plan["to"], plan["secret_of"]) == (new, "webhook-123")
+    assert len((await api.get("/v1/agents/my-agent/webhooks"))[1]["data"]) == 1
+    api.receiver.respond(200)
+    replay = await until(api, (await begun(api, to=new))["id"], "done")
+    assert (replay["to"], counts(replay)) == ("webhook-124", {"fixed": 2})
+    first, again = api.receiver.received[0], api.receiver.received[2]
+    assert (again.url, again.body, again.signature) == (new, first.body, first.signature)
+    await api.emitted()
+    assert [received.url for received in api.receiver.received[2:]] == [new, new, URL]
+    _, webhook = await api.get("/v1/agents/my-agent/webhooks/webhook-124")
+    assert (webhook["events"], webhook["description"]) == ([], "made by a replay, for deliveries of webhook-123")
+    status, _ = await api.post("/v1/agents/my-agent/webhooks/webhook-124/test")
+    assert (status, api.receiver.received[-1].url) == (200, new)
+
+
+async def test_a_new_url_takes_those_of_one_webhook_alone(api: Api) -> None:
+    await failures(api, 1, 404)
+    await api.webhook(url="http://127.0.0.1:9/other")
+    await api.emitted()
+    asked = {**FAST, "to": "http://127.0.0.1:9/mended"}
+    status, code, message = await api.refused("POST", "/v1/replays", asked)
+    assert (status, code, "They belong to 2 webhooks" in message) == (400, "invalid_input", True)
+    assert (await api.refused("POST", "/v1/replays", {**asked, "to": "mended:8000/x"}))[:2] == (400, "invalid_url")
+    await api.call("DELETE", "/v1/agents/my-agent/webhooks/webhook-123")
+    gone = {**asked, "filter": {"webhook": "webhook-123"}}
+    status, code, message = await api.refused("POST", "/v1/replays", gone)
+    assert (status, code, "webhook-123 was deleted" in message) == (404, "unknown_webhook", True)
 
 
 async def test_with_retries_it_is_scheduled_and_counts_as_failing_until_it_is_not(api: Api) -> None:

@@ -27,6 +27,7 @@ PLAN: Json = {
     "stop_after": None,
     "with_retries": False,
     "to": None,
+    "secret_of": None,
     "first": {"delivery": "dlv_2a", "type": "agent.completed", "created": NOON - 3600},
 }
 ITEM: Json = {
