@@ -160,11 +160,7 @@ def _followed(app: App, wanted: Filter, *, limit: int) -> None:
 
 
 def _grouped(app: App, wanted: Filter, *, by: str) -> None:
-    if by == "cause":
-        listed = app.client.get(_PATH, group="cause", **asdict(wanted))
-    else:
-        groups = texts.by_webhook(list(app.client.every(_PATH, **asdict(wanted))))
-        listed = {"data": groups, "next": None, "total": len(groups)}
+    listed = app.client.get(_PATH, group=by, **asdict(wanted))
     if app.output.as_json:
         return app.output.json(listed)
     if not listed["data"]:

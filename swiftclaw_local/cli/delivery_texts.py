@@ -127,25 +127,6 @@ def cause_cells(group: Json, view: View) -> tuple[str, ...]:
     return (cause_text(group["cause"]), *counts, view.time(group["first"]), view.time(group["last"]))
 
 
-def by_webhook(deliveries: list[Json]) -> list[Json]:
-    """Return deliveries counted per webhook, the largest group first."""
-    groups: dict[str, list[Json]] = {}
-    for delivery in deliveries:
-        groups.setdefault(delivery["webhook_id"], []).append(delivery)
-    counted_groups = [
-        {
-            "webhook": name,
-            "url": listed[0]["url"],
-            "deliveries": len(listed),
-            "events": len({delivery["event_id"] for delivery in listed}),
-            "first": min(delivery["created_at"] for delivery in listed),
-            "last": max(delivery["created_at"] for delivery in listed),
-        }
-        for name, listed in groups.items()
-    ]
-    return sorted(counted_groups, key=lambda group: -group["deliveries"])
-
-
 def webhook_cells(group: Json, view: View) -> tuple[str, ...]:
     """Return the cells under WEBHOOK_COLUMNS."""
     counts = (str(group["deliveries"]), str(group["events"]))

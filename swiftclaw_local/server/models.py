@@ -205,6 +205,18 @@ class CauseGroupOut(Model):
     last: Seconds
 
 
+class WebhookGroupOut(Model):
+    """The deliveries of one webhook that match. `first` and `last`: when they were attempted, or made where they were not."""
+
+    webhook: str
+    agent: str
+    url: str
+    deliveries: int
+    events: int
+    first: Seconds
+    last: Seconds
+
+
 class AlertOut(Model):
     id: str
     agent: str

@@ -113,7 +113,7 @@ class DeliveriesQuery(Model):
     q: Annotated[Text, Field(min_length=1, description="Part of an id, or of the event's body.")] | None = None
     since: TimeText | None = None
     until: TimeText | None = None
-    group: Literal["cause"] | None = None
+    group: Literal["cause", "webhook"] | None = None
     total: Annotated[Flag, Field(description="Count all that match, however many.")] = "0"
     limit: Limit = 20
     cursor: CursorText | None = None

@@ -34,6 +34,7 @@ from swiftclaw_local.server.models import (
     Seconds,
     SendOut,
     StatsPointOut,
+    WebhookGroupOut,
     WebhookOut,
     WebhookStatsOut,
 )
@@ -47,6 +48,7 @@ from swiftclaw_local.storage.records import (
     StatsPoint,
     StoredEvent,
     Webhook,
+    WebhookGroup,
     WebhookStats,
 )
 from swiftclaw_local.storage.states import State
@@ -311,6 +313,19 @@ def cause_out(group: CauseGroup) -> CauseGroupOut:
         deliveries=group.deliveries,
         events=group.events,
         webhooks=group.webhooks,
+        first=seconds(group.first_at),
+        last=seconds(group.last_at),
+    )
+
+
+def webhook_group_out(group: WebhookGroup) -> WebhookGroupOut:
+    """Return the deliveries of one webhook, counted."""
+    return WebhookGroupOut(
+        webhook=group.webhook_id,
+        agent=group.agent,
+        url=group.url,
+        deliveries=group.deliveries,
+        events=group.events,
         first=seconds(group.first_at),
         last=seconds(group.last_at),
     )

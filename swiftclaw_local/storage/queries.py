@@ -43,6 +43,7 @@ from swiftclaw_local.storage.records import (
     StatsPoint,
     StoredEvent,
     Webhook,
+    WebhookGroup,
     WebhookStats,
 )
 from swiftclaw_local.storage.replay_queries import ReplayQueries
@@ -223,6 +224,29 @@ class SqlReads(ReplayQueries):
         )
         return [
             CauseGroup(row[0], row.deliveries, row.events, row.webhooks, row.first_at, row.last_at)
+            for row in await self._rows(statement)
+        ]
+
+    async def group_by_webhook(self, wanted: DeliveryFilter) -> list[WebhookGroup]:
+        """See `Reads.group_by_webhook`."""
+        at = func.coalesce(_delivery.c.last_attempt_at, _delivery.c.created_at)
+        statement = (
+            select(
+                _webhook.c.id,
+                _webhook.c.agent,
+                _webhook.c.url,
+                func.count().label("deliveries"),
+                func.count(_delivery.c.event_id.distinct()).label("events"),
+                func.min(at).label("first_at"),
+                func.max(at).label("last_at"),
+            )
+            .join(_webhook, _webhook.c.id == _delivery.c.webhook_id)
+            .where(*filters.conditions(wanted))
+            .group_by(_webhook.c.id, _webhook.c.agent, _webhook.c.url)
+            .order_by(func.count().desc(), _webhook.c.id)
+        )
+        return [
+            WebhookGroup(row.id, row.agent, row.url, row.deliveries, row.events, row.first_at, row.last_at)
             for row in await self._rows(statement)
         ]
 

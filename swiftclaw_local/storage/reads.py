@@ -27,6 +27,7 @@ from swiftclaw_local.storage.records import (
     StatsPoint,
     StoredEvent,
     Webhook,
+    WebhookGroup,
     WebhookStats,
 )
 from swiftclaw_local.storage.replay_records import Replay, Replayable, ReplayCounts, ReplayItem
@@ -95,6 +96,9 @@ class Reads(Protocol):
 
     async def group_by_cause(self, wanted: DeliveryFilter) -> list[CauseGroup]:
         """Return matching deliveries with at least one attempt, grouped by the last answer, largest group first."""
+
+    async def group_by_webhook(self, wanted: DeliveryFilter) -> list[WebhookGroup]:
+        """Return matching deliveries grouped by their webhook, largest group first."""
 
     async def attempts(self, delivery_id: str) -> list[Attempt]:
         """Return a delivery's attempts in the order they were made."""

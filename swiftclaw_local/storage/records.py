@@ -266,6 +266,19 @@ class CauseGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookGroup:
+    """Deliveries of one webhook, and when the first and the last of them was attempted, or made where none was."""
+
+    webhook_id: str
+    agent: str
+    url: str
+    deliveries: int
+    events: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class WebhookStats:
     """Counts of a webhook's deliveries, and its newest attempt."""
 

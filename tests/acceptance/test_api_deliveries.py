@@ -47,6 +47,8 @@ async def test_groups_count_deliveries_by_their_last_answer(api: Api) -> None:
     await outage(api)
     _, answer = await api.get("/v1/deliveries?unresolved=1&group=cause")
     assert {one["cause"]: one["deliveries"] for one in answer["data"]} == {"401": 1, "500": 1, "connect_refused": 1}
+    _, answer = await api.get("/v1/deliveries?unresolved=1&group=webhook")
+    assert [(one["webhook"], one["deliveries"], one["events"]) for one in answer["data"]] == [("webhook-123", 3, 3)]
 
 
 async def test_a_page_tells_the_next_and_the_total_when_asked(api: Api) -> None:

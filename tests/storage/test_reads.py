@@ -16,6 +16,7 @@ from swiftclaw_local.storage.records import (
     MarkSucceeded,
     StatsPoint,
     WebhookChange,
+    WebhookGroup,
     WebhookStats,
 )
 from swiftclaw_local.storage.states import State
@@ -195,6 +196,19 @@ async def test_deliveries_are_grouped_by_their_last_answer(store: Store, reads: 
         CauseGroup("503", 1, 1, 1, later(seconds=3), later(seconds=3)),
         CauseGroup("connect_refused", 1, 1, 1, later(seconds=7), later(seconds=7)),
     ]
+
+
+async def test_deliveries_are_grouped_by_their_webhook_a_deleted_one_too(store: Store, reads: Reads) -> None:
+    first, second = [await store.add_webhook(webhook(agent), secret="s") for agent in ("a", "b")]
+    await store.add_event(event(1, agent="a"), now=NOW)
+    await store.add_event(event(3, agent="b"), now=later(seconds=3))
+    await store.record(dead(await leased(store, of=event(2, agent="b")), at=later(seconds=9)))
+    await store.remove_webhook(second.id, now=later(seconds=10))
+    assert await reads.group_by_webhook(DeliveryFilter()) == [
+        WebhookGroup(second.id, "b", second.url, 2, 2, later(seconds=3), later(seconds=9)),
+        WebhookGroup(first.id, "a", first.url, 1, 1, NOW, NOW),
+    ]
+    assert [one.deliveries for one in await reads.group_by_webhook(DeliveryFilter(states=(State.DEAD,)))] == [1]
 
 
 @pytest.mark.usefixtures("mixed")

@@ -111,12 +111,9 @@ def test_a_group_by_cause_counts_and_says_what_is_still_retried(api: FakeApi, ca
     }
 
 
-def test_a_group_by_webhook_counts_every_page(api: FakeApi, capsys: Shown) -> None:
-    def answer(asked: Asked) -> tuple[int, Json]:
-        more = asked.query.get("cursor") is None
-        return 200, page(delivery(created_at=NOON), cursor="c" if more else None)
-
-    api.on_call(LIST, answer)
+def test_a_group_by_webhook_is_counted_by_the_server(api: FakeApi, capsys: Shown) -> None:
+    group = {"webhook": "webhook-123", "agent": "my-agent", "url": "http://localhost:8000/webhooks/swiftclaw"}
+    api.on(LIST, page(group | {"deliveries": 2, "events": 1, "first": NOON, "last": NOON}))
     assert deliveries("list", "--group", "webhook") == 0
     assert capsys.readouterr().out.splitlines()[1:] == [
         "webhook-123  http://localhost:8000/webhooks/swiftclaw           2       1  12:00:00  12:00:00",
@@ -124,6 +121,7 @@ def test_a_group_by_webhook_counts_every_page(api: FakeApi, capsys: Shown) -> No
     ]
     deliveries("list", "--group", "webhook", "--json")
     assert json.loads(capsys.readouterr().out)["data"][0]["deliveries"] == 2
+    assert queries(api, "/v1/deliveries")[0] == {"group": "webhook"}
 
 
 # --- show, curl -------------------------------------------------------------------------------------------------

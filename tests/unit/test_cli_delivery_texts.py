@@ -6,7 +6,6 @@ import pytest
 
 from swiftclaw_local.cli.delivery_texts import (
     LOG_COLUMNS,
-    by_webhook,
     cause_cells,
     cause_text,
     got_through,
@@ -173,16 +172,6 @@ def test_a_cause_is_said_in_words(cause: str, text: str) -> None:
 def test_groups_are_counted_and_their_times_shown() -> None:
     group = {"cause": "503", "deliveries": 212, "events": 210, "webhooks": 2, "first": NOON - 3600, "last": NOON}
     assert cause_cells(group, VIEW) == ("503 Service Unavailable", "212", "210", "2", "11:00:00", "12:00:00")
-
-
-def test_deliveries_are_counted_per_webhook_the_largest_first() -> None:
-    one = delivery(webhook_id="webhook-1", created_at=3)
-    two = [delivery(webhook_id="webhook-2", created_at=at, event_id="evt_1") for at in (5, 4)]
-    groups = by_webhook([one, *two])
-    assert [(g["webhook"], g["deliveries"], g["events"], g["first"], g["last"]) for g in groups] == [
-        ("webhook-2", 2, 1, 4, 5),
-        ("webhook-1", 1, 1, 3, 3),
-    ]
 
 
 def test_the_total_says_how_many_are_not_given_up() -> None:

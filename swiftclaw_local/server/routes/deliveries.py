@@ -25,20 +25,25 @@ from swiftclaw_local.platform import Platform
 from swiftclaw_local.server.adapter import Answer, Route
 from swiftclaw_local.server.bodies import ReplayRequest
 from swiftclaw_local.server.detail import listed, wait_for, whole_delivery
-from swiftclaw_local.server.models import CauseGroupOut, DeliveryOut, ListOut
+from swiftclaw_local.server.models import CauseGroupOut, DeliveryOut, ListOut, WebhookGroupOut
 from swiftclaw_local.server.queries import DeliveriesQuery, WaitQuery, delivery_filter, flag, wait_seconds
-from swiftclaw_local.server.shapes import cause_out
+from swiftclaw_local.server.shapes import cause_out, webhook_group_out
 
 _WRITES: Final = (StorageUnavailable, StorageFull)
 _FIND: Final = (UnknownDelivery, AmbiguousId)
 
 
-async def list_deliveries(platform: Platform, query: DeliveriesQuery) -> ListOut[DeliveryOut] | ListOut[CauseGroupOut]:
-    """List deliveries, newest first; or with `group=cause` count them by their last answer."""
+async def list_deliveries(
+    platform: Platform, query: DeliveriesQuery
+) -> ListOut[DeliveryOut] | ListOut[CauseGroupOut] | ListOut[WebhookGroupOut]:
+    """List deliveries, newest first; or count them: with `group=cause` by their last answer, or by `webhook`."""
     wanted = delivery_filter(query, now=platform.clock.now())
     if query.group == "cause":
         groups = [cause_out(group) for group in await platform.reads.group_by_cause(wanted)]
         return ListOut[CauseGroupOut](data=groups, total=len(groups))
+    if query.group == "webhook":
+        counted = [webhook_group_out(group) for group in await platform.reads.group_by_webhook(wanted)]
+        return ListOut[WebhookGroupOut](data=counted, total=len(counted))
     page = await platform.reads.deliveries(wanted, limit=query.limit, cursor=query.cursor)
     total = len(page.rows) if page.next is None and query.cursor is None else None
     if total is None and flag(query.total):
@@ -79,7 +84,7 @@ ROUTES: Final = (
         "/v1/deliveries",
         list_deliveries,
         "read",
-        {200: ListOut[DeliveryOut | CauseGroupOut]},
+        {200: ListOut[DeliveryOut | CauseGroupOut | WebhookGroupOut]},
         (InvalidInput, InvalidTime, InvalidCursor),
     ),
     Route("GET", _ONE, show_delivery, "read", {200: DeliveryOut}, (InvalidInput, InvalidDuration, *_FIND, WaitTimeout)),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
 from typing import Annotated, Final, Literal
 from urllib.parse import urlencode
 
@@ -18,9 +16,9 @@ from swiftclaw_local.server.console.going import own_path
 from swiftclaw_local.server.console.page import Action, Page, Shown, Went
 from swiftclaw_local.server.console.words import counted
 from swiftclaw_local.server.detail import listed, whole_delivery
-from swiftclaw_local.server.models import CauseGroupOut, DeliveryOut, Model
+from swiftclaw_local.server.models import CauseGroupOut, DeliveryOut, Model, WebhookGroupOut
 from swiftclaw_local.server.queries import CursorText, DeliveriesQuery, delivery_filter
-from swiftclaw_local.server.shapes import cause_out
+from swiftclaw_local.server.shapes import cause_out, webhook_group_out
 from swiftclaw_local.server.written import Text, TimeText
 from swiftclaw_local.storage.records import DeliveryFilter
 
@@ -46,15 +44,6 @@ class ListQuery(Model):
     q: Annotated[Text, Field(min_length=1)] | None = None
     group: Literal["cause", "webhook"] | None = None
     cursor: CursorText | None = None
-
-
-class WebhookGroupOut(Model):
-    """The deliveries of one webhook that match."""
-
-    webhook: str
-    agent: str
-    url: str
-    deliveries: int
 
 
 class ListedOut(Model):
@@ -84,15 +73,8 @@ async def show_deliveries(platform: Platform, query: ListQuery) -> Shown:
         groups = [cause_out(group) for group in await platform.reads.group_by_cause(wanted)]
         data = ListedOut(causes=groups, total=total)
     elif query.group == "webhook":
-        counts = await asyncio.gather(
-            *(platform.reads.count_deliveries(replace(wanted, webhook_id=hook.id)) for hook in hooks)
-        )
-        found = [
-            WebhookGroupOut(webhook=hook.id, agent=hook.agent, url=hook.url, deliveries=count)
-            for hook, count in zip(hooks, counts, strict=True)
-            if count
-        ]
-        data = ListedOut(webhooks=sorted(found, key=lambda group: -group.deliveries), total=total)
+        found = [webhook_group_out(group) for group in await platform.reads.group_by_webhook(wanted)]
+        data = ListedOut(webhooks=found, total=total)
     else:
         page = await platform.reads.deliveries(wanted, limit=ROWS, cursor=query.cursor)
         data = ListedOut(deliveries=listed(platform, page.rows), next=page.next, total=total)
