@@ -21,7 +21,7 @@ from swiftclaw_local.cli.client import Client, in_path
 from swiftclaw_local.cli.dev_processes import Application, Server, check_free
 from swiftclaw_local.cli.flags import event_list, said_as
 from swiftclaw_local.cli.listening import Place, private_place
-from swiftclaw_local.cli.live import Live, Wanted
+from swiftclaw_local.cli.live import FOR_PROGRAMS, Live, Wanted
 from swiftclaw_local.cli.live_texts import Lines
 from swiftclaw_local.cli.looking import Json
 from swiftclaw_local.cli.output import json_text, path_text
@@ -35,7 +35,6 @@ VARIABLE: Final = "SWIFTCLAW_WEBHOOK_SECRET"
 URL: Final = "http://localhost:8000/webhooks/swiftclaw"
 _LOOK_S: Final = 0.2
 _KEYS: Final = "Keys: t send test  r replay last  c certify  o open {console}  q quit"
-_FOR_PROGRAMS: Final = "attempt,alert,clock,fault"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +221,7 @@ class _Session:
         """Return why it is to be stopped; None when the command ended by itself."""
         from swiftclaw_local.cli.keys import Ears, single_keys, terminal_keys  # noqa: PLC0415 - as above
 
-        wanted = Wanted(types=_FOR_PROGRAMS if self._form == "json" else None)
+        wanted = Wanted(types=FOR_PROGRAMS if self._form == "json" else None)
         live = Live(self._client.another(), wanted)
         keys = terminal_keys() if self._form == "interactive" else None
         if keys is None:

@@ -11,7 +11,7 @@ from swiftclaw_local.cli import completion
 from swiftclaw_local.cli.app import App, pass_app
 from swiftclaw_local.cli.client import in_path
 from swiftclaw_local.cli.flags import numbered, said_as, typed_id
-from swiftclaw_local.cli.live import Live, Wanted
+from swiftclaw_local.cli.live import FOR_PROGRAMS, Live, Wanted
 from swiftclaw_local.cli.live_texts import Lines
 from swiftclaw_local.cli.looking import Json, delivery_curl, view_of
 from swiftclaw_local.cli.output import json_text
@@ -23,8 +23,6 @@ from swiftclaw_local.plain_text import clean
 
 OUTPUTS: Final = ("interactive", "compact", "quiet", "json")
 _OF_THE_STREAM: Final = ("open", "lost", "back")
-# Programs go by what the log holds; people also see that something is on its way.
-_FOR_PROGRAMS: Final = "attempt,alert,clock,fault"
 
 
 @command("listen")
@@ -57,7 +55,7 @@ def listen(
     """
     form = _form(app, form)
     wanted = Wanted(
-        types=_FOR_PROGRAMS if form == "json" else None,
+        types=FOR_PROGRAMS if form == "json" else None,
         agent=agent,
         webhook=None if webhook is None else numbered("webhook", webhook),
         event=event if event is None or "." in event else typed_id(event),

@@ -17,6 +17,8 @@ from swiftclaw_local.errors import NoServer, StorageUnavailable, SwiftclawError,
 Json = dict[str, Any]
 
 PATH: Final = "/v1/stream"
+# Programs go by what the log holds; people also see that something is on its way.
+FOR_PROGRAMS: Final = "attempt,alert,clock,fault,replay"
 AGAIN_S: Final = 1.0
 _SEEN: Final = 1000
 # What a server that is just starting or stopping says, too.

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from swiftclaw_local.cli.delivery_texts import cause_text
-from swiftclaw_local.cli.output import wait_text
+from swiftclaw_local.cli.output import counted, wait_text
+from swiftclaw_local.cli.replay_texts import done_count, failed, progress_text, rate_text, verdicts
 from swiftclaw_local.cli.view import View
 
 Json = dict[str, Any]
@@ -32,6 +33,7 @@ class Lines:
         self._quiet = quiet
         self._last_sent: str | None = None
         self._sent: dict[str, None] = {}
+        self._replays: dict[str, int] = {}
 
     def of(self, message: Json) -> list[str]:
         """Return the lines of a message, none when there is nothing to say."""
@@ -47,6 +49,8 @@ class Lines:
             case "back":
                 tries = "" if message["tries"] == 1 else f" ({message['tries']} tries)"
                 return [f"{clock_text(message)}  --  back, {message['missed']} missed{tries}"]
+            case "replay":
+                return self._replay(message)
             case "fault" if not self._quiet:
                 return [f"{clock_text(message)}  --  {fault_text(message)}"]
             case "clock" if not self._quiet:
@@ -88,6 +92,18 @@ class Lines:
             return [*lines, f"{line}   {answer}".rstrip()]
         said = [f"{_INDENT}{answer}"] if answer else []
         return [*lines, line, *said, *(f"{_INDENT}hint: {hint['text']}" for hint in message["hints"])]
+
+    def _replay(self, message: Json) -> list[str]:
+        """Tell that a replay began, each tenth of it, and where it stands still."""
+        name, tenth = message["replay"], 10 * done_count(message) // message["total"]
+        before = self._replays.pop(name, None)
+        if message["state"] == "running":
+            self._replays[name] = tenth
+            if self._quiet or before == tenth:
+                return []
+        elif self._quiet and not failed(message):
+            return []
+        return [f"{clock_text(message)}  --  {replay_text(message)}"]
 
     def _about(self, message: Json) -> str:
         return f"{message['type']}  {self._view.id(message['event'])}  {message['webhook']}"
@@ -139,6 +155,26 @@ def fault_text(message: Json) -> str:
             return f"{message['fault']} met an attempt{left}"
         case _:
             return f"{message['fault']} disarmed"
+
+
+def replay_text(message: Json) -> str:
+    """Return how far a replay has come: `rpl_8 began: 212 deliveries, 10 per second`, `rpl_8 done: 211 fixed, …`."""
+    name, state, done = message["replay"], message["state"], done_count(message)
+    if state == "running" and not done:
+        where = f" to {message['to']}" if message["to"] else ""
+        return (
+            f"{name} began: {counted(message['total'], 'delivery', 'deliveries')}{where}, {rate_text(message['rate'])}"
+        )
+    if state == "running":
+        return f"{name} {done}/{message['total']}   {progress_text(message)}"
+    where = "" if state == "done" else f" at {done}/{message['total']}"
+    return f"{name} {state}{where}{_why(message)}: {', '.join(verdicts(message))}, {message['skipped']} skipped"
+
+
+def _why(message: Json) -> str:
+    if message["state"] != "stopped":
+        return ""
+    return ", its canary failed" if message["reason"] == "canary" else ", too many failures in a row"
 
 
 def clock_line(message: Json) -> str:

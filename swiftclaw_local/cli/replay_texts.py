@@ -64,7 +64,7 @@ def answer_text(item: Json) -> str:
 
 def progress_text(replay: Json) -> str:
     """Return what stands beside the bar: the verdicts so far, and how long it still takes."""
-    parts = _verdicts(replay, always=("fixed",))
+    parts = verdicts(replay, always=("fixed",))
     if replay["eta_s"] is not None and replay["left"]:
         parts.append(f"eta {seconds_text(replay['eta_s'])}")
     return "   ".join(parts)
@@ -90,7 +90,7 @@ def end_lines(replay: Json, view: View, *, answer: str) -> list[str]:
 
 
 def failed(replay: Json) -> bool:
-    """Return whether a replay left failures, or did not come to its end."""
+    """Return whether a replay left failures, or has not come to its end."""
     return bool(replay["still_failing"] or replay["regressed"] or replay["state"] != "done")
 
 
@@ -123,7 +123,7 @@ def _scheduled(plan: Json) -> str:
 
 
 def _summary(replay: Json, view: View, *, answer: str) -> str:
-    parts = _verdicts(replay, always=("fixed", "still_failing"))
+    parts = verdicts(replay)
     bad = next((item for item in replay["bad"] or [] if item["verdict"] in ("still_failing", "regressed")), None)
     if bad is not None:
         which = parts.index(f"{replay[bad['verdict']]} {_VERDICTS[bad['verdict']]}")
@@ -131,6 +131,7 @@ def _summary(replay: Json, view: View, *, answer: str) -> str:
     return ", ".join([*parts, f"{replay['skipped']} skipped"])
 
 
-def _verdicts(replay: Json, *, always: tuple[str, ...]) -> list[str]:
+def verdicts(replay: Json, *, always: tuple[str, ...] = ("fixed", "still_failing")) -> list[str]:
+    """Return how many there are of each verdict: those of `always`, and the others where there are some."""
     names = ("fixed", "still_failing", "regressed", "still_ok")
     return [f"{replay[name]} {_VERDICTS[name]}" for name in names if replay[name] or name in always]

@@ -7,7 +7,7 @@ restart, and sends nothing twice. Of several dispatchers one sees to a replay at
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -131,6 +131,11 @@ class Replays:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._to_take_up = True
+        self._changed: Callable[[], None] = lambda: None
+
+    def on_change(self, changed: Callable[[], None]) -> None:
+        """Call this whenever a replay begins, is paused or resumed, or ends."""
+        self._changed = changed
 
     # --- life ---------------------------------------------------------------------------------------------------
 
@@ -196,6 +201,7 @@ class Replays:
             wish = replace(wish, to_webhook=made.id)
         replay_id = await self._store.add_replay(wish, plan.items, now=self._clock.now())
         self._look()
+        self._changed()
         return replay_id
 
     async def pause(self, replay_id: str) -> None:
@@ -247,6 +253,7 @@ class Replays:
             replay_id, state=state, reason=reason, judged_after=judged_after, now=self._clock.now()
         )
         self._under.pop(replay_id, None)
+        self._changed()
         if state != "running":
             self._log.info(logs.REPLAY_CHANGED, replay_id=replay_id, state=state, reason=reason)
 

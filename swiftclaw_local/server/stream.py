@@ -22,6 +22,7 @@ from swiftclaw_local.scheduler.clock import monotonic
 from swiftclaw_local.server.detail import listed
 from swiftclaw_local.server.stream_listener import Listener, Wanted
 from swiftclaw_local.server.stream_position import Position
+from swiftclaw_local.server.stream_replays import ReplayWatch
 from swiftclaw_local.server.stream_told import (
     FaultStand,
     Message,
@@ -32,8 +33,10 @@ from swiftclaw_local.server.stream_told import (
     delivery_told,
     fault_stand,
     faults_told,
+    replay_told,
 )
 from swiftclaw_local.storage.records import AlertChange, LogEntry, LogNews
+from swiftclaw_local.storage.replay_records import Replay, ReplayCounts
 from swiftclaw_local.storage.states import State
 
 MOST_LISTENERS: Final = 64
@@ -102,7 +105,9 @@ class Stream:
         self._look_on_at = 0.0
         self._ended_at = Position(0, None)
         self._closed = False
+        self._replays = ReplayWatch(platform)
         platform.clock.on_move(self._moved)
+        platform.replays.on_change(self._replays_changed)
 
     # --- what the watch tells -----------------------------------------------------------------------------------
 
@@ -123,6 +128,10 @@ class Stream:
 
     def _moved(self) -> None:
         self._clock_moved = True
+        self._wake.set()
+
+    def _replays_changed(self) -> None:
+        self._replays.look()
         self._wake.set()
 
     # --- who listens --------------------------------------------------------------------------------------------
@@ -174,6 +183,7 @@ class Stream:
         platform.watch.observe(self)
         try:
             head = await platform.reads.log_head()
+            await self._replays.begin()
         except BaseException:
             platform.watch.observe(None)
             raise
@@ -295,9 +305,10 @@ class Stream:
             delivery_ids=changed,
             limit=PAGE,
         )
+        replays = await self._replays.changed()
         if self._forgotten:
             return True  # what was read is of the time before
-        self._tell(follow, news)
+        self._tell(follow, news, replays)
         return len(news.entries) >= PAGE
 
     async def _look_on(self) -> None:
@@ -306,7 +317,7 @@ class Stream:
             self._look_on_at = monotonic() + UNASKED_S
             await self._platform.look_on()
 
-    def _tell(self, follow: _Follow, news: LogNews) -> None:
+    def _tell(self, follow: _Follow, news: LogNews, replays: list[tuple[Replay, ReplayCounts]]) -> None:
         start = Position(follow.position.seq, follow.alert_change)
         changes = [change for change in news.alert_changes if change.change.id not in follow.known_changes]
         follow.known_changes.extend(change.change.id for change in changes)
@@ -317,6 +328,8 @@ class Stream:
             follow.seq = news.entries[-1].seq
         messages = self._written(list(news.entries), changes, start=start) if news.entries or changes else []
         messages += self._unlogged(follow, news)
+        moment, at = Moment.of(self._platform.clock), str(follow.position)
+        messages += [replay_told(*one, position=at, moment=moment) for one in replays]
         if messages:
             for listener in tuple(self._listeners):
                 listener.put(messages)

@@ -13,7 +13,7 @@ from pydantic import Field
 from swiftclaw_local.server.models import DeliveryState, HintOut, Model, Seconds
 
 # The kinds that can be asked for; `open` and `end` frame every stream.
-Kind = Literal["attempt", "delivery", "clock", "alert", "fault"]
+Kind = Literal["attempt", "delivery", "clock", "alert", "fault", "replay"]
 OutcomeTold = Literal["delivered", "retrying", "failed", "again", "interrupted", "superseded"]
 FaultChange = Literal["armed", "met", "disarmed"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -109,6 +109,26 @@ class FaultTold(Told):
     fired: int
     left: int | None
     text: str
+
+
+class ReplayTold(Told):
+    """A replay of many deliveries began, went on, or stands still: at once, and every second while it runs. No log holds these."""
+
+    kind: Literal["replay"] = "replay"
+    replay: str
+    state: Literal["running", "paused", "stopped", "done"]
+    reason: Literal["canary", "failures"] | None = Field(description="Why it stopped by itself.")
+    total: int
+    fixed: int
+    still_failing: int
+    regressed: int
+    still_ok: int
+    skipped: int
+    sending: int
+    left: int
+    eta_s: Seconds | None
+    rate: float
+    to: str | None
 
 
 class OpenTold(Told):

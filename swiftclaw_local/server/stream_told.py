@@ -16,6 +16,7 @@ from swiftclaw_local.hot_value import hot_value
 from swiftclaw_local.scheduler.clock import Clock
 from swiftclaw_local.server.explanation import dead_text
 from swiftclaw_local.server.models import DeliveryOut, HintOut
+from swiftclaw_local.server.replay_shapes import replay_out
 from swiftclaw_local.server.shapes import body_text, header_lines, seconds, span, state_name
 from swiftclaw_local.server.stream_models import (
     AlertTold,
@@ -25,9 +26,11 @@ from swiftclaw_local.server.stream_models import (
     FaultTold,
     Kind,
     OutcomeTold,
+    ReplayTold,
     Told,
 )
 from swiftclaw_local.storage.records import AlertChange, AttemptOutcome, LogEntry
+from swiftclaw_local.storage.replay_records import Replay, ReplayCounts
 from swiftclaw_local.storage.states import State
 
 # Characters of an answer that a message carries.
@@ -174,6 +177,31 @@ def alert_told(changed: AlertChange, *, position: str, moment: Moment) -> Messag
         window=duration_text(alert.window) if alert else None,
     )
     return _message(About("alert", agent=alert.agent if alert else None), told)
+
+
+def replay_told(replay: Replay, counts: ReplayCounts, *, position: str, moment: Moment) -> Message:
+    """Return how far a replay has come."""
+    stand = replay_out(replay, counts)
+    told = ReplayTold(
+        id=position,
+        t=stamp(moment.now),
+        virtual=moment.virtual,
+        replay=stand.id,
+        state=stand.state,
+        reason=stand.reason,
+        total=stand.total,
+        fixed=stand.fixed,
+        still_failing=stand.still_failing,
+        regressed=stand.regressed,
+        still_ok=stand.still_ok,
+        skipped=stand.skipped,
+        sending=stand.sending,
+        left=stand.left,
+        eta_s=stand.eta_s,
+        rate=stand.rate,
+        to=stand.to,
+    )
+    return _message(About("replay"), told)
 
 
 @dataclass(frozen=True, slots=True)

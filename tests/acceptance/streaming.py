@@ -19,6 +19,7 @@ from swiftclaw_local.server.stream_models import (
     EndTold,
     FaultTold,
     OpenTold,
+    ReplayTold,
 )
 from tests.acceptance.api import Api
 
@@ -26,7 +27,7 @@ LINES = {"Accept": "application/x-ndjson"}
 Told = dict[str, Any]
 MODELS: dict[str, type[Model]] = {
     model.model_fields["kind"].default: model
-    for model in (AttemptTold, DeliveryTold, ClockTold, AlertTold, FaultTold, OpenTold, EndTold)
+    for model in (AttemptTold, DeliveryTold, ClockTold, AlertTold, FaultTold, ReplayTold, OpenTold, EndTold)
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from swiftclaw_local.server import stream as hub
-from swiftclaw_local.server import stream_listener
+from swiftclaw_local.server import stream_listener, stream_replays
 from swiftclaw_local.server.routes import stream as route
 from swiftclaw_local.server.routes.stream import STREAM
 from swiftclaw_local.server.stream import Stream
@@ -372,3 +372,39 @@ async def test_many_streams_are_told_the_same(open_api: OpenApi) -> None:
         for _ in range(20):
             await api.emitted()
         assert await attempts_told(one, 20) == await attempts_told(two, 20)
+
+
+async def test_a_replay_is_told_when_it_begins_while_it_runs_and_when_it_stands_still(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_replays, "LOOK_S", 0.0)
+    await api.webhook()
+    api.receiver.respond(404)
+    for _ in range(4):
+        await api.emitted()
+    await replayed(api, 1)  # before anybody listens: never told
+    while (await api.get("/v1/replays/rpl_1"))[1]["state"] == "running":  # noqa: ASYNC110 - what is waited for tells nobody
+        await asyncio.sleep(0.01)
+    api.receiver.hold()
+    async with streaming(api, "?types=replay&agent=my-agent") as reading:
+        await reading.next("open")
+        await replayed(api, 4)
+        told = [await reading.next()]
+        api.receiver.release()
+        while told[-1]["state"] == "running":
+            told.append(await reading.next())
+        await api.post("/_local/reset", {"keep": ["webhooks"]})
+        await api.emitted()
+        await replayed(api, 1)
+        again = await reading.next()
+    assert (told[0]["replay"], told[0]["total"], told[0]["left"] + told[0]["sending"]) == ("rpl_2", 3, 3)
+    assert (told[-1]["state"], told[-1]["reason"], told[-1]["still_failing"]) == ("stopped", "canary", 1)
+    assert (again["replay"], again["total"]) == ("rpl_1", 1)
+
+
+async def replayed(api: Api, count: int) -> None:
+    """Begin a replay of the newest so many that failed."""
+    _, listed = await api.get(f"/v1/deliveries?failed=1&limit={count}")
+    asked = {"deliveries": [one["id"] for one in listed["data"]], "rate": 10_000}
+    status, replay = await api.post("/v1/replays", asked)
+    assert status == 201, replay

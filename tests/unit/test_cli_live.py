@@ -114,6 +114,39 @@ def test_all_else_is_one_line(message: Json, line: str) -> None:
     assert Lines(View(0)).of(message) == [line]
 
 
+def replay(**fields: Any) -> Json:
+    base = dict.fromkeys(("fixed", "still_failing", "regressed", "still_ok", "skipped", "sending"), 0)
+    told_of: Json = {"replay": "rpl_8", "state": "running", "reason": None, "total": 200, "left": 200, "to": None}
+    return told("replay", **(base | told_of | {"rate": 10, "eta_s": 20} | fields))
+
+
+def test_a_replay_is_told_when_it_begins_at_each_tenth_and_when_it_stands_still() -> None:
+    lines = Lines(View(0))
+    assert lines.of(replay()) == ["14:02:11  --  rpl_8 began: 200 deliveries, 10 per second"]
+    assert lines.of(replay(fixed=19, left=181)) == []
+    assert lines.of(replay(fixed=20, still_failing=1, left=179, eta_s=18)) == [
+        "14:02:11  --  rpl_8 21/200   20 fixed   1 still failing   eta 18 s"
+    ]
+    assert lines.of(replay(fixed=21, still_failing=1, left=178)) == []
+    assert lines.of(replay(state="paused", fixed=21, still_failing=1, left=178)) == [
+        "14:02:11  --  rpl_8 paused at 22/200: 21 fixed, 1 still failing, 0 skipped"
+    ]
+    assert lines.of(replay(state="stopped", reason="canary", still_failing=1, left=199)) == [
+        "14:02:11  --  rpl_8 stopped at 1/200, its canary failed: 0 fixed, 1 still failing, 0 skipped"
+    ]
+    assert lines.of(replay(state="done", fixed=199, skipped=1, left=0)) == [
+        "14:02:11  --  rpl_8 done: 199 fixed, 0 still failing, 1 skipped"
+    ]
+    assert lines.of(replay(to="webhook-124"))[0].endswith("rpl_8 began: 200 deliveries to webhook-124, 10 per second")
+
+
+def test_quiet_lines_tell_a_replay_that_left_failures_alone() -> None:
+    quiet = Lines(View(0), quiet=True)
+    told_of = [replay(), replay(fixed=100, left=100), replay(state="done", fixed=200, left=0)]
+    assert [quiet.of(one) for one in told_of] == [[], [], []]
+    assert len(quiet.of(replay(state="done", fixed=199, still_failing=1, left=0))) == 1
+
+
 class FakeClient:
     """Answers each connection with these messages, or an error."""
 

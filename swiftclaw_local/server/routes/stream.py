@@ -32,6 +32,7 @@ from swiftclaw_local.server.stream_models import (
     EndTold,
     FaultTold,
     OpenTold,
+    ReplayTold,
 )
 from swiftclaw_local.server.stream_position import Position
 from swiftclaw_local.server.stream_told import Message, Moment, stamp
@@ -55,7 +56,7 @@ _WHY: Final = {
 async def open_stream(
     request: web.Request, platform: Platform, query: StreamQuery, last_event_id: str | None
 ) -> web.StreamResponse:
-    """Tell what happens as it happens: attempts, deliveries, the clock, alerts, faults.
+    """Tell what happens as it happens: attempts, deliveries, the clock, alerts, faults, replays.
 
     As server-sent events, or with `Accept: application/x-ndjson` as one JSON object per line. With `Last-Event-ID`, or
     `since`, what the log holds from there on is sent first.
@@ -210,7 +211,7 @@ ROUTES: Final = (
         {
             200: Streamed(
                 (EVENTS, LINES),
-                (AttemptTold, DeliveryTold, ClockTold, AlertTold, FaultTold, OpenTold, EndTold),
+                (AttemptTold, DeliveryTold, ClockTold, AlertTold, FaultTold, ReplayTold, OpenTold, EndTold),
             )
         },
         (InvalidInput, InvalidTime, InvalidCursor, TooManyStreams, ServerStopping, StorageUnavailable),
