@@ -6,7 +6,7 @@ Nothing that the log holds is missed meanwhile, and nothing is shown twice. It p
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from time import sleep
 from typing import Any, Final
@@ -54,29 +54,37 @@ class Live:
         self._client = client
         self._wanted = wanted
         self._last: str | None = None
+        self._tries = 0  # since the connection was lost
         self._seen: deque[str] = deque(maxlen=_SEEN)
 
     def messages(self) -> Iterator[Json]:
         """Yield messages for ever. Raises: NoServer when there is none at first, and what the server refuses."""
-        tries = 0
         while True:
-            why = "gone"
-            try:
-                for message in self._connection():
-                    if message["kind"] == "end":
-                        why = message["reason"]
-                    elif message["kind"] == "open" and tries:
-                        yield {**message, "kind": "back", "missed": message["back_filled"], "tries": tries}
-                        tries = 0
-                    elif self._is_new(message):
-                        yield message
-            except SwiftclawError as error:
-                if self._last is None or not isinstance(error, _PASSING):
-                    raise
-            if not tries:
+            why = yield from self._until_lost()
+            if not self._tries:
                 yield {"kind": "lost", "why": why}
-            tries += 1
+            self._tries += 1
             sleep(AGAIN_S)
+
+    def _until_lost(self) -> Generator[Json, None, str]:
+        """Yield the messages of one connection, the first after a loss as `back`, and return why it ended.
+
+        Raises: what does not pass by itself.
+        """
+        why = "gone"
+        try:
+            for message in self._connection():
+                if message["kind"] == "end":
+                    why = message["reason"]
+                elif message["kind"] == "open" and self._tries:
+                    yield {**message, "kind": "back", "missed": message["back_filled"], "tries": self._tries}
+                    self._tries = 0
+                elif self._is_new(message):
+                    yield message
+        except SwiftclawError as error:
+            if self._last is None or not isinstance(error, _PASSING):
+                raise
+        return why
 
     def _connection(self) -> Iterator[Json]:
         """Yield the messages of one connection; the first one from where it was asked, the others from the last message on."""

@@ -62,17 +62,19 @@ class Screen:
         self.out.write(_ENTER)
         try:
             self.draw()
-            while True:
-                heard = ears.next()
-                if isinstance(heard, str):
-                    if not self.key(heard):
-                        return
-                elif heard is not None:
-                    self.take(heard)
+            while self.heard(ears.next()):
                 self.draw()
         finally:
             self.out.write(_LEAVE)
             self.out.flush()
+
+    def heard(self, heard: str | Json | None) -> bool:
+        """Do what a key asks for, or take a message in; return False to end."""
+        if isinstance(heard, str):
+            return self.key(heard)
+        if heard is not None:
+            self.take(heard)
+        return True
 
     # --- what comes in ------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -58,9 +59,15 @@ def listener(port: int) -> Process | None:
 
 def _listening() -> Iterator[tuple[int, str]]:
     """Yield (port, inode) of every listening socket."""
-    for table in _TCP:
-        with suppress(OSError):
-            for line in table.read_text(encoding="ascii").splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == _LISTEN:
-                    yield int(fields[1].rpartition(":")[2], 16), fields[9]
+    for line in chain.from_iterable(map(_lines, _TCP)):
+        fields = line.split()
+        if fields[3] == _LISTEN:
+            yield int(fields[1].rpartition(":")[2], 16), fields[9]
+
+
+def _lines(table: Path) -> list[str]:
+    """Return the lines of a table below its title; none where there is no such table."""
+    try:
+        return table.read_text(encoding="ascii").splitlines()[1:]
+    except OSError:
+        return []

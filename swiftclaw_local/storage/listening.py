@@ -99,23 +99,29 @@ class Listening:
         """Listen; when the connection is lost, make another one, and look at everything that may have been missed."""
         while True:
             try:
-                if lost(self._connection):
-                    await self._connect()
-                    self._heard(WEBHOOKS)
-                assert self._connection is not None
-                async for notice in self._connection.notifies():
-                    owner, _, news = notice.payload.partition(" ")
-                    if owner == self._owner:
-                        continue
-                    if news == LOOKING:
-                        self._looked_on_until = self._monotonic() + LOOKED_ON_S
-                    else:
-                        self._heard(news)
+                await self._listen()
             except (psycopg.Error, ClockShared, OSError) as error:
                 logs.logger().warning(logs.STORE_FAILED, step="listen", error=reason(error))
                 if self._connection is not None:
                     await self._connection.close()
                 await asyncio.sleep(_AGAIN_S)
+
+    async def _listen(self) -> None:
+        """Hear notices until the connection is lost. Raises: psycopg.Error, ClockShared, OSError."""
+        if lost(self._connection):
+            await self._connect()
+            self._heard(WEBHOOKS)
+        assert self._connection is not None
+        async for notice in self._connection.notifies():
+            owner, _, news = notice.payload.partition(" ")
+            if owner != self._owner:
+                self._hear(news)
+
+    def _hear(self, news: str) -> None:
+        if news == LOOKING:
+            self._looked_on_until = self._monotonic() + LOOKED_ON_S
+        else:
+            self._heard(news)
 
 
 def _refused(*, virtual: bool) -> ClockShared:
