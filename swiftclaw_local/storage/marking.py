@@ -41,9 +41,9 @@ MOST_INTERRUPTIONS: Final = 5
 
 @hot_value
 class _Standing:
-    """How a delivery stood when its attempt began; `due_at` as text."""
+    """How a delivery stood when its attempt began, as a claim says it; `due_at` as text."""
 
-    attempts: int
+    attempt_number: int
     retries_used: int
     due_at: str
     event_id: str
@@ -84,21 +84,19 @@ class Marking:
         updates, rows, recorded = [], [], []
         for mark in marks:
             made = mark.attempt
-            claim = self._held.get(made.delivery_id)
+            # even if this is rolled back: a claim that is not held is only slower to record
+            claim = self._held.pop(made.delivery_id, None)
             if claim is None or claim.lease_token != made.lease_token:
                 return None
-            standing = _standing(claim)
-            edge = self._edge(connection, mark, standing.webhook_id)
+            edge = self._edge(connection, mark, claim.webhook_id)
             attempt_id = self._ids.new("att", made.ended_at)
-            ended_text = to_text(made.ended_at)
-            updates.append(_followed(edge, made, standing, ended_text))
-            rows.append(_attempt_row(attempt_id, made, edge.outcome, standing, ended_text))
+            due_text, ended_text = to_text(claim.due_at), to_text(made.ended_at)
+            updates.append(_followed(edge, made, claim, due_text=due_text, ended_text=ended_text))
+            rows.append(_attempt_row(attempt_id, made, edge.outcome, claim, due_text=due_text, ended_text=ended_text))
             recorded.append(Recorded(attempt_id, claim.attempt_number, edge.outcome, edge.state))
         if not all_or_none(connection, sql.FOLLOW_EDGE, updates):
             return None
         connection.executemany(sql.INSERT_ATTEMPT, rows)
-        for mark in marks:  # even if this is rolled back: a claim that is not held is only slower to record
-            self._held.pop(mark.attempt.delivery_id, None)
         return recorded
 
     def _record_one(self, connection: sqlite3.Connection, mark: Mark) -> Recorded | UnknownDelivery:
@@ -107,9 +105,10 @@ class Marking:
         found = connection.execute(sql.STANDING, (made.delivery_id,)).fetchone()
         if found is None:
             return UnknownDelivery(f'There is no delivery "{made.delivery_id}".')
-        standing, ended_text = _Standing(*found[1:]), to_text(made.ended_at)
+        standing, ended_text = _stood(found), to_text(made.ended_at)
         edge = self._edge(connection, mark, standing.webhook_id)
-        superseded = connection.execute(sql.FOLLOW_EDGE, _followed(edge, made, standing, ended_text)).rowcount == 0
+        followed = _followed(edge, made, standing, due_text=standing.due_at, ended_text=ended_text)
+        superseded = connection.execute(sql.FOLLOW_EDGE, followed).rowcount == 0
         if superseded:
             written = connection.execute(sql.RECORDED_ATTEMPT, (made.delivery_id, made.lease_token)).fetchone()
             if written is not None:
@@ -117,8 +116,9 @@ class Marking:
                 return Recorded(attempt_id, number, outcome, State(found[0]), superseded=outcome == "superseded")
             edge = _Edge("superseded", State(found[0]))
         attempt_id = self._ids.new("att", made.ended_at)
-        connection.execute(sql.INSERT_ATTEMPT, _attempt_row(attempt_id, made, edge.outcome, standing, ended_text))
-        return Recorded(attempt_id, standing.attempts + 1, edge.outcome, edge.state, superseded=superseded)
+        row = _attempt_row(attempt_id, made, edge.outcome, standing, due_text=standing.due_at, ended_text=ended_text)
+        connection.execute(sql.INSERT_ATTEMPT, row)
+        return Recorded(attempt_id, standing.attempt_number, edge.outcome, edge.state, superseded=superseded)
 
     def _edge(self, connection: sqlite3.Connection, mark: Mark, webhook_id: str) -> _Edge:
         match mark:
@@ -166,33 +166,28 @@ class Marking:
         too_often = counted >= MOST_INTERRUPTIONS
         end = (State.DEAD, now_text, "interrupted_repeatedly") if too_often else (State.PENDING, None, None)
         connection.execute(sql.INTERRUPT, (*end, counted, now_text, delivery_id, token))
-        attempt_id = self._ids.new("att", now)
-        connection.execute(
-            sql.INSERT_ATTEMPT, _attempt_row(attempt_id, made, "interrupted", _Standing(*found[1:]), now_text)
-        )
+        attempt_id, standing = self._ids.new("att", now), _stood(found)
+        row = _attempt_row(attempt_id, made, "interrupted", standing, due_text=standing.due_at, ended_text=now_text)
+        connection.execute(sql.INSERT_ATTEMPT, row)
 
 
-def _standing(claim: Claim) -> _Standing:
-    return _Standing(
-        claim.attempt_number - 1,
-        claim.retries_used,
-        to_text(claim.due_at),
-        claim.event_id,
-        claim.agent,
-        claim.webhook_id,
-        claim.trigger,
-    )
+def _stood(row: tuple[Any, ...]) -> _Standing:
+    """Return how a delivery stands from a row of STANDING."""
+    _, attempts, *rest = row
+    return _Standing(attempts + 1, *rest)
 
 
-def _followed(edge: _Edge, made: AttemptMade, standing: _Standing, ended_text: str) -> tuple[Any, ...]:
+def _followed(
+    edge: _Edge, made: AttemptMade, before: Claim | _Standing, *, due_text: str, ended_text: str
+) -> tuple[Any, ...]:
     """Return the values of FOLLOW_EDGE."""
     return (
         edge.state.value,
-        standing.due_at if edge.due_at is None else to_text(edge.due_at),
+        due_text if edge.due_at is None else to_text(edge.due_at),
         None if edge.state is State.PENDING else ended_text,
         edge.reason,
-        standing.attempts + 1,
-        standing.retries_used + edge.uses_retry,
+        before.attempt_number,
+        before.retries_used + edge.uses_retry,
         ended_text,
         made.status,
         made.error_class,
@@ -203,23 +198,29 @@ def _followed(edge: _Edge, made: AttemptMade, standing: _Standing, ended_text: s
 
 
 def _attempt_row(
-    attempt_id: str, made: AttemptMade, outcome: AttemptOutcome, standing: _Standing, ended_text: str
+    attempt_id: str,
+    made: AttemptMade,
+    outcome: AttemptOutcome,
+    before: Claim | _Standing,
+    *,
+    due_text: str,
+    ended_text: str,
 ) -> tuple[Any, ...]:
     """Return the values of INSERT_ATTEMPT."""
-    failed = outcome in ("retry", "dead") and standing.trigger != "test"  # decision D27
+    failed = outcome in ("retry", "dead") and before.trigger != "test"  # decision D27
     return (
         attempt_id,
         made.delivery_id,
         made.lease_token,
-        standing.attempts + 1,
-        standing.retries_used,
-        standing.agent,
-        standing.webhook_id,
-        standing.event_id,
-        standing.trigger,
+        before.attempt_number,
+        before.retries_used,
+        before.agent,
+        before.webhook_id,
+        before.event_id,
+        before.trigger,
         outcome,
         failed,
-        standing.due_at,
+        due_text,
         to_text(made.started_at),
         ended_text,
         made.duration_ms,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from swiftclaw_local.errors import UnknownDelivery
 from swiftclaw_local.storage.reads import Reads
-from swiftclaw_local.storage.records import Attempt, AttemptMade, Claim, MarkRetry, MarkSucceeded
+from swiftclaw_local.storage.records import Attempt, AttemptMade, Claim, Mark, MarkRetry, MarkSucceeded
 from swiftclaw_local.storage.states import State
 from swiftclaw_local.storage.store import Store
 from tests.storage.databases import Database
@@ -207,13 +208,22 @@ async def test_one_late_writer_does_not_disturb_the_others_of_its_group(store: S
         assert len(await reads.attempts(claim.delivery_id)) == 1
 
 
-async def test_a_delivery_changed_behind_the_stores_back_is_fenced_all_the_same(
-    store: Store, database: Database, reads: Reads, claim: Claim
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        ("UPDATE delivery SET lease_token = lease_token + 1", State.IN_FLIGHT),
+        ("UPDATE delivery SET state = 'pending'", State.PENDING),
+    ],
+)
+@pytest.mark.parametrize("ending", [succeeded, dead])
+async def test_a_delivery_changed_behind_the_stores_back_is_fenced_all_the_same(  # noqa: PLR0917 - its fixtures
+    store: Store, database: Database, reads: Reads, claim: Claim, change: str, state: State, ending: Callable[..., Mark]
 ) -> None:
-    database.meddle("UPDATE delivery SET lease_token = lease_token + 1")
-    late = await store.record(succeeded(claim))
+    database.meddle(change)
+    late = await store.record(ending(claim))
+    delivery = await reads.delivery(claim.delivery_id)
     assert late.superseded
-    assert (await reads.delivery(claim.delivery_id)).state is State.IN_FLIGHT
+    assert (delivery.state, delivery.attempts) == (state, 0)
 
 
 async def test_the_attempts_row_and_the_edge_are_written_together_or_not_at_all(
