@@ -7,8 +7,7 @@ the process is in the store. It does not know the API, the commands, or what the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -24,6 +23,7 @@ from swiftclaw_local.dispatcher.journal import Journal, sent
 from swiftclaw_local.dispatcher.lanes import Lanes, is_late
 from swiftclaw_local.dispatcher.request import HeaderMode, Request, build_request
 from swiftclaw_local.dispatcher.sender import Exchange, Poster
+from swiftclaw_local.dispatcher.underway import Underway
 from swiftclaw_local.dispatcher.watch import Watch
 from swiftclaw_local.errors import Conflict, EngineStuck, StorageUnavailable
 from swiftclaw_local.logs import Log
@@ -89,8 +89,8 @@ class Engine:
         self._records: set[asyncio.Future[Recorded]] = set()
         self._store_fails = False
         self._held_back = False
-        self._adding = 0
-        self._nothing_added = asyncio.Event()
+        # Deliveries that are being added, which may be leased at once and handed off: a stop waits for them.
+        self.adding = Underway()
         self._awake = asyncio.Event()
         self._idle = asyncio.Event()
         self._alarm = Alarm(clock, self.wake)
@@ -115,9 +115,9 @@ class Engine:
         if self._loop is not None:
             await self._loop
         self._alarm.cancel()
-        while self._adding:  # what is leased as it is added is handed off in a moment, and given back like the rest
-            self._nothing_added.clear()
-            await self._nothing_added.wait()
+        await (
+            self.adding.ended()
+        )  # what is leased as it is added is handed off in a moment, and given back like the rest
         await self.take_back()
         while unfinished := self._unfinished():
             await asyncio.wait(unfinished)
@@ -149,16 +149,6 @@ class Engine:
     def _clock_moved(self) -> None:
         self._slots = self._settings.slots()  # a manual clock may have another number
         self.wake()
-
-    @contextmanager
-    def adding(self) -> Iterator[None]:
-        """While deliveries are added that may be leased at once and handed off; a stop waits for them."""
-        self._adding += 1
-        try:
-            yield
-        finally:
-            self._adding -= 1
-            self._nothing_added.set()
 
     def hand_off(self, claims: Iterable[Claim]) -> None:
         """Send deliveries that were leased as they were added; needs no claim."""

@@ -37,6 +37,9 @@ class Wire(asyncio.BufferedProtocol):
 
     def __init__(self, buffer: ReadBuffer) -> None:
         self.answer: AnswerReader | None = None
+        self._loop = (
+            asyncio.get_running_loop()
+        )  # asked for each time, it costs a system call: whether the process was forked
         self._view = buffer.view
         self._transport: asyncio.Transport | None = None
         self._readable = select.poll()
@@ -52,8 +55,7 @@ class Wire(asyncio.BufferedProtocol):
 
         Raises, when awaited: Malformed; NotAnswered; OSError when the connection broke.
         """
-        loop = asyncio.get_running_loop()
-        head: asyncio.Future[None] = loop.create_future()
+        head: asyncio.Future[None] = self._loop.create_future()
         self._head, self._body = head, None
         self.answer = AnswerReader(most_bytes=most_bytes)
         if self._transport is None or self._transport.is_closing():
@@ -73,7 +75,7 @@ class Wire(asyncio.BufferedProtocol):
 
     def rest(self) -> asyncio.Future[None]:
         """Return a future that is done when the body is complete, broken off, or longer than what is kept."""
-        self._body = asyncio.get_running_loop().create_future()
+        self._body = self._loop.create_future()
         if not self._waiting:
             self._body.set_result(None)
         return self._body

@@ -152,7 +152,7 @@ class Events:
         now = self._clock.now()
         content = self._content(agent, name, data=data, exact=False, id=None, now=now)
         event = self._event(agent, name, content, id=None, created=None, now=now)
-        with self._engine.adding():
+        with self._engine.adding:
             accepted = await self._store.add_delivery(
                 event, webhook_id, now=now, trigger="test", scheduled=retry, lease=True
             )
@@ -202,7 +202,7 @@ class Events:
     ) -> Accepted:
         if not self._engine.alive:
             raise ServerStopping
-        with self._engine.adding():
+        with self._engine.adding:
             accepted = await self._store.add_event(
                 event, now=now, only_webhook=only_webhook, lease_unless_full=self._engine.full()
             )

@@ -12,6 +12,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, Final, Literal, get_args, get_type_hints
 
 from aiohttp import web
@@ -141,13 +142,20 @@ async def _arguments(route: Route, platform: Platform, request: web.Request) -> 
         given["platform"] = platform
     if "request" in route.names:
         given["request"] = request
-    if route.query is not None or request.query_string:
+    if request.query_string:
         given |= _query(route, request)
+    elif route.query is not None:
+        given["query"] = _empty_query(route.query)
     for name in route.headers:
         given[name] = request.headers.get(HEADERS[name])
     if route.body is not None:
         given["body"] = validated(route.body, await read_json_object(request), where="the body")
     return given
+
+
+@cache  # one for each model; nobody changes what was asked for
+def _empty_query(model: type[BaseModel]) -> BaseModel:
+    return validated(model, {}, where="the query", strict=False)
 
 
 def _query(route: Route, request: web.Request) -> dict[str, Any]:

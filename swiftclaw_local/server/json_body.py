@@ -66,8 +66,9 @@ def parse_json(raw: bytes) -> Any:
 
 async def _read(request: web.Request) -> bytes:
     try:
-        # a body that came with its head needs no timer
-        async with asyncio.timeout(None if request.content.is_eof() else READ_S):
+        if request.content.is_eof():  # it came with its head, and needs no timer
+            return await request.read()
+        async with asyncio.timeout(READ_S):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise BodyTooLarge(f"The body is larger than {MAX_BODY // 1024} KiB.") from None

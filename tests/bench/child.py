@@ -88,9 +88,10 @@ async def answer_rounds(run: Round, **ready: Any) -> None:
     """In the child: say that it is ready, then run a round for each line of input until the input ends."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    # As the server does once it runs, and for every side alike: what was imported is not looked through again.
+    # As the server does once it runs, and for every side alike: what was imported is not looked through again, and garbage seldom looked for.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
     print(json.dumps(ready), flush=True)
     async for line in reader:
         print(json.dumps(await run(json.loads(line))), flush=True)
