@@ -19,7 +19,7 @@ from swiftclaw_local.cli.clock_texts import clock_text
 from swiftclaw_local.cli.output import counted, path_text
 from swiftclaw_local.cli.shape import command
 from swiftclaw_local.durations import duration_text, parse_duration
-from swiftclaw_local.errors import NoServer, WaitTimeout
+from swiftclaw_local.errors import NoServer, TokenRequired, WaitTimeout
 
 _PAUSE_S: Final = 0.05
 _PROBE_S: Final = 1.0  # how long one question may take, so that a server that hangs does not use up the whole wait
@@ -46,16 +46,26 @@ def ready(app: App, wait: str) -> None:
 @pass_app
 def open_server(app: App) -> None:
     """Open the server in the browser, and print its address; with --json, or in a pipe, print it only."""
-    app.client.get("/healthz")  # a server that is not there is said here, not by the browser
+    console = _has_console(app)  # a server that is not there is said here, not by the browser
     if app.output.as_json:
         return app.output.json({"url": app.address.url})
     app.output.line(app.address.url)
+    if not console:
+        app.output.note("It runs without the console (--no-console): there is nothing to see there.")
+        return None
     if app.output.terminal:
         import webbrowser  # noqa: PLC0415 - needed by this command alone
 
         app.output.flush()
         webbrowser.open(app.address.url)
     return None
+
+
+def _has_console(app: App) -> bool:
+    try:
+        return bool(app.client.get("/_local/status")["console"])
+    except TokenRequired:  # the browser asks for it
+        return True
 
 
 def _wait_until_ready(client: Client, limit: timedelta) -> None:

@@ -49,6 +49,7 @@ STATUS: dict[str, Any] = {
     "version": "0.1.0",
     "pid": 4711,
     "address": "http://127.0.0.1:7420",
+    "console": True,
     "data": ".swiftclaw/swiftclaw.db",
     "durability": "full",
     "ephemeral": False,

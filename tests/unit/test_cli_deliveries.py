@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from swiftclaw_local.cli import repair
+from swiftclaw_local.cli import looking, repair
 from swiftclaw_local.cli.main import main
 from swiftclaw_local.curl import sign
 from tests.unit.api_documents import NOON, Json, attempt, delivered, delivery, failed, page, refused, response
@@ -122,6 +122,34 @@ def test_a_group_by_webhook_is_counted_by_the_server(api: FakeApi, capsys: Shown
     deliveries("list", "--group", "webhook", "--json")
     assert json.loads(capsys.readouterr().out)["data"][0]["deliveries"] == 2
     assert queries(api, "/v1/deliveries")[0] == {"group": "webhook"}
+
+
+def test_a_list_goes_on_with_what_is_new_or_went_on(
+    api: FakeApi, capsys: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = [
+        page(delivery(id="dlv_1")),
+        page(delivery(id="dlv_1")),
+        page(failed(id="dlv_2"), delivered(id="dlv_1", sends=2, retries_done=1)),
+    ]
+    api.on_call(LIST, lambda _asked: (200, looks.pop(0)))
+
+    def stop_at_the_end(_seconds: float) -> None:
+        if not looks:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(looking, "sleep", stop_at_the_end)
+    assert deliveries("list", "--unresolved", "--follow", "--limit", "7") == 130
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [(line[0], line[-1]) for line in lines] == [("dlv_1", "1m"), ("dlv_1", "delivered"), ("dlv_2", "retried")]
+    assert queries(api, "/v1/deliveries") == [{"unresolved": "1", "limit": "7"}] * 3
+
+
+@pytest.mark.parametrize("other", [("--json",), ("--group", "cause")])
+def test_a_list_that_goes_on_is_for_people(api: FakeApi, capsys: Shown, other: tuple[str, ...]) -> None:
+    assert deliveries("list", "--follow", *other) == 2
+    assert "swiftclaw listen --json" in capsys.readouterr().err
+    assert api.asked == []
 
 
 # --- show, curl -------------------------------------------------------------------------------------------------
