@@ -54,7 +54,7 @@ HEADER_PARAMETERS: Final[dict[str, Json]] = {
         "description": "The event's id, where the body gives none: the same again is the same event.",
     },
     "last_event_id": {
-        "schema": {"type": "string", "pattern": "^[0-9]{1,18}-(0|[0-9a-z]{26})$"},
+        "schema": {"type": "string", "pattern": "^([0-9]{1,18}-(0|[0-9a-z]{26}))?$"},
         "description": "The id of the last message that arrived: what came after it is sent first.",
     },
 }

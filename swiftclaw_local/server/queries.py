@@ -155,16 +155,23 @@ class StatsQuery(Model):
 
 
 class StreamQuery(Model):
-    """Which messages, and from when on; `event` is an id or a type, `failed` leaves out attempts that got their 2xx."""
+    """Which messages, and from when on; `event` is an id or a type, `failed` leaves out attempts that got their 2xx.
+
+    With `follow=0` the answer ends after what the log holds, with `open` as the last message.
+    """
 
     types: (
-        Annotated[Text, Field(description="Kinds, separated by commas: attempt, delivery, clock, alert, fault.")] | None
+        Annotated[
+            Text, Field(description="Kinds, separated by commas: attempt, delivery, clock, alert, fault, replay.")
+        ]
+        | None
     ) = None
     since: TimeText | None = None
     agent: Text | None = None
     webhook: Text | None = None
     event: Annotated[Text, Field(description="Id or type of the event.")] | None = None
     failed: Flag = "0"
+    follow: Annotated[Flag, Field(description="Go on with what happens from now on.")] = "1"
 
 
 def flag(text: Flag) -> bool:

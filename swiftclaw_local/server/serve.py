@@ -38,6 +38,8 @@ from swiftclaw_local.storage.records import Opened
 # How long requests under way may take to end when the server stops; a longer wait of a client is cut off.
 GRACE_S: Final = 0.5
 KEEPALIVE_S: Final = 75.0
+# Bytes of a request's first line: what the document allows in a query, six texts of 200 characters with %XX for each byte.
+LONGEST_LINE: Final = 32 * 1024
 _WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 
@@ -152,6 +154,7 @@ async def _answering(platform: Platform, sockets: list[socket.socket]) -> AsyncI
         logger=_logger(),
         auto_decompress=False,
         keepalive_timeout=KEEPALIVE_S,
+        max_line_size=LONGEST_LINE,
         shutdown_timeout=GRACE_S,
     )
     await runner.setup()

@@ -18,7 +18,7 @@ from swiftclaw_local.server.stream_listener import Listener
 from swiftclaw_local.settings import Settings
 from tests.acceptance.api import Api
 from tests.acceptance.conftest import OpenApi
-from tests.acceptance.streaming import attempts_told, streaming
+from tests.acceptance.streaming import LINES, attempts_told, streaming
 
 
 def stream_of(api: Api) -> Stream:
@@ -127,6 +127,15 @@ async def test_an_id_of_a_log_that_was_forgotten_begins_at_its_beginning(api: Ap
     await api.emitted()
     async with streaming(api, Last_Event_ID="999-0") as reading:
         assert [told["kind"] for told in await reading.until("open")] == ["attempt", "open"]
+
+
+async def test_a_stream_that_does_not_follow_ends_after_what_the_log_holds(api: Api) -> None:
+    await api.webhook()
+    await api.emitted()
+    async with asyncio.timeout(10), api.client.get("/v1/stream?since=1h%20ago&follow=0", headers=LINES) as answer:
+        told = [json.loads(line) for line in (await answer.read()).splitlines()]
+    assert [one["kind"] for one in told] == ["attempt", "open"]
+    assert stream_of(api).listeners == 0
 
 
 async def test_a_stream_goes_on_over_a_reset(api: Api) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
@@ -30,3 +31,10 @@ def test_json_that_means_harm_is_answered_and_does_none(server: RunningServer) -
     assert sending.answers[400] > 50
     assert sending.answers[413] >= 2
     assert "Traceback" not in (server.folder / "server.log").read_text()
+
+
+def test_a_query_as_long_as_the_document_allows_is_read(server: RunningServer) -> None:
+    longest = quote("\U0001f9e8" * 200)  # 2,400 bytes each
+    query = "&".join(f"{name}={longest}" for name in ("agent", "webhook", "event", "type", "cause", "q"))
+    status, answer = server.api("GET", f"/v1/deliveries?{query}")
+    assert (status, answer["data"]) == (200, [])

@@ -59,7 +59,7 @@ async def open_stream(
     """Tell what happens as it happens: attempts, deliveries, the clock, alerts, faults, replays.
 
     As server-sent events, or with `Accept: application/x-ndjson` as one JSON object per line. With `Last-Event-ID`, or
-    `since`, what the log holds from there on is sent first.
+    `since`, what the log holds from there on is sent first; with `follow=0`, nothing after that.
     """
     stream = request.app[STREAM]
     wanted = _wanted(query)
@@ -72,8 +72,9 @@ async def open_stream(
         with suppress(ConnectionError):  # the reader is gone
             filled = 0 if start is None else await writing.fill(stream.past(start, joined.head))
             await writing.open(joined.safe, back_filled=filled)
-            await writing.live()
-            await writing.last_words(stream)
+            if flag(query.follow):
+                await writing.live()
+                await writing.last_words(stream)
         return writing.response
     finally:
         await stream.leave(listener)
