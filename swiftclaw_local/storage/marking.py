@@ -31,7 +31,7 @@ from swiftclaw_local.storage.records import (
     Opened,
     Recorded,
 )
-from swiftclaw_local.storage.statements import all_or_none, to_text
+from swiftclaw_local.storage.statements import all_or_none, to_blob, to_text
 from swiftclaw_local.storage.states import State
 from swiftclaw_local.storage.subscribers import Subscribers
 
@@ -82,6 +82,12 @@ class Marking:
     def _record_held(self, connection: sqlite3.Connection, marks: list[Mark]) -> list[Recorded] | None:
         """Write marks of held claims, all in two statements; None, and nothing written, when one is not held after all."""
         updates, rows, recorded = [], [], []
+        follow, followed = (
+            (sql.FOLLOW_SUCCESS, _succeeded) if all(map(_is_success, marks)) else (sql.FOLLOW_EDGE, _followed)
+        )
+        insert, row = (
+            (sql.INSERT_PLAIN_ATTEMPT, _plain_row) if all(map(_is_plain, marks)) else (sql.INSERT_ATTEMPT, _row)
+        )
         for mark in marks:
             made = mark.attempt
             # even if this is rolled back: a claim that is not held is only slower to record
@@ -91,12 +97,12 @@ class Marking:
             edge = self._edge(connection, mark, claim.webhook_id)
             attempt_id = self._ids.new("att", made.ended_at)
             due_text, ended_text = to_text(claim.due_at), to_text(made.ended_at)
-            updates.append(_followed(edge, made, claim, due_text=due_text, ended_text=ended_text))
-            rows.append(_attempt_row(attempt_id, made, edge.outcome, claim, due_text=due_text, ended_text=ended_text))
+            updates.append(followed(edge, made, claim, due_text=due_text, ended_text=ended_text))
+            rows.append(row(attempt_id, made, edge.outcome, claim, due_text=due_text, ended_text=ended_text))
             recorded.append(Recorded(attempt_id, claim.attempt_number, edge.outcome, edge.state))
-        if not all_or_none(connection, sql.FOLLOW_EDGE, updates):
+        if not all_or_none(connection, follow, updates):
             return None
-        connection.executemany(sql.INSERT_ATTEMPT, rows)
+        connection.executemany(insert, rows)
         return recorded
 
     def _record_one(self, connection: sqlite3.Connection, mark: Mark) -> Recorded | UnknownDelivery:
@@ -116,7 +122,7 @@ class Marking:
                 return Recorded(attempt_id, number, outcome, State(found[0]), superseded=outcome == "superseded")
             edge = _Edge("superseded", State(found[0]))
         attempt_id = self._ids.new("att", made.ended_at)
-        row = _attempt_row(attempt_id, made, edge.outcome, standing, due_text=standing.due_at, ended_text=ended_text)
+        row = _row(attempt_id, made, edge.outcome, standing, due_text=standing.due_at, ended_text=ended_text)
         connection.execute(sql.INSERT_ATTEMPT, row)
         return Recorded(attempt_id, standing.attempt_number, edge.outcome, edge.state, superseded=superseded)
 
@@ -167,7 +173,7 @@ class Marking:
         end = (State.DEAD, now_text, "interrupted_repeatedly") if too_often else (State.PENDING, None, None)
         connection.execute(sql.INTERRUPT, (*end, counted, now_text, delivery_id, token))
         attempt_id, standing = self._ids.new("att", now), _stood(found)
-        row = _attempt_row(attempt_id, made, "interrupted", standing, due_text=standing.due_at, ended_text=now_text)
+        row = _row(attempt_id, made, "interrupted", standing, due_text=standing.due_at, ended_text=now_text)
         connection.execute(sql.INSERT_ATTEMPT, row)
 
 
@@ -197,7 +203,31 @@ def _followed(
     )
 
 
-def _attempt_row(
+def _succeeded(
+    edge: _Edge, made: AttemptMade, before: Claim | _Standing, *, due_text: str, ended_text: str
+) -> tuple[Any, ...]:
+    """Return the values of FOLLOW_SUCCESS."""
+    return (
+        ended_text,
+        before.attempt_number,
+        ended_text,
+        made.status,
+        made.duration_ms,
+        made.delivery_id,
+        made.lease_token,
+    )
+
+
+def _is_success(mark: Mark) -> bool:
+    return isinstance(mark, MarkSucceeded) and mark.attempt.error_class is None
+
+
+def _is_plain(mark: Mark) -> bool:
+    made = mark.attempt
+    return made.error_class is made.error_detail is made.truncated is made.fault is None
+
+
+def _row(
     attempt_id: str,
     made: AttemptMade,
     outcome: AttemptOutcome,
@@ -207,6 +237,20 @@ def _attempt_row(
     ended_text: str,
 ) -> tuple[Any, ...]:
     """Return the values of INSERT_ATTEMPT."""
+    plain = _plain_row(attempt_id, made, outcome, before, due_text=due_text, ended_text=ended_text)
+    return (*plain[:-3], made.error_class, made.error_detail, *plain[-3:], made.truncated, made.fault)
+
+
+def _plain_row(
+    attempt_id: str,
+    made: AttemptMade,
+    outcome: AttemptOutcome,
+    before: Claim | _Standing,
+    *,
+    due_text: str,
+    ended_text: str,
+) -> tuple[Any, ...]:
+    """Return the values of INSERT_PLAIN_ATTEMPT."""
     failed = outcome in ("retry", "dead") and before.trigger != "test"  # decision D27
     return (
         attempt_id,
@@ -219,20 +263,16 @@ def _attempt_row(
         before.event_id,
         before.trigger,
         outcome,
-        failed,
+        int(failed),
         due_text,
         to_text(made.started_at),
         ended_text,
         made.duration_ms,
         made.url,
-        made.request_head,
+        to_blob(made.request_head),
         made.signature,
         made.status,
-        made.error_class,
-        made.error_detail,
-        made.response_head,
-        made.response_body,
+        to_blob(made.response_head),
+        to_blob(made.response_body),
         made.response_size,
-        made.truncated,
-        made.fault,
     )

@@ -1,6 +1,10 @@
 """The SQL of the hot path, compiled once from the tables; tuples in, tuples out, through the driver.
 
 Times are bound and read in the very text that SQLModel's own type stores in SQLite, so both ways to the rows agree.
+
+The driver binds whole numbers, text and bytearrays as they are. For anything else it looks for an adapter first, each time: 0.3 us
+for a NULL, a bool or bytes, and a delivery had a dozen of them. So bools are bound as numbers, bytes as bytearrays, and groups
+without anything to say in a column have a statement that leaves it out.
 """
 
 from __future__ import annotations
@@ -38,6 +42,11 @@ def _second(since_1970: int) -> str:
 def from_text(written: str) -> datetime:
     """Return a kept time as aware UTC."""
     return datetime.fromisoformat(written).replace(tzinfo=UTC)
+
+
+def to_blob(data: bytes | None) -> bytearray | None:
+    """Return bytes as the driver takes them without looking for an adapter."""
+    return None if data is None else bytearray(data)
 
 
 def all_or_none(connection: sqlite3.Connection, statement: str, rows: list[tuple[Any, ...]]) -> bool:
@@ -219,6 +228,20 @@ FOLLOW_EDGE: Final = _compiled(
     "delivery_id",
     "token",
 )
+# For a group of successes: what is known beforehand of them is not bound.
+_SUCCEEDED: Final = ("ended_at", "attempts", "last_attempt_at", "last_status", "last_duration_ms")
+FOLLOW_SUCCESS: Final = _compiled(
+    update(delivery)
+    .where(*_fence)
+    .values(
+        {name: bindparam(f"new_{name}") for name in _SUCCEEDED}
+        | {"state": _written_out(State.SUCCEEDED.value), "reason": null(), "last_error_class": null()}
+        | {"interruptions": _written_out(0)}
+    ),
+    *(f"new_{name}" for name in _SUCCEEDED),
+    "delivery_id",
+    "token",
+)
 INTERRUPT: Final = _compiled(
     update(delivery)
     .where(*_fence)
@@ -251,5 +274,9 @@ RECORDED_ATTEMPT: Final = _compiled(
     "delivery_id",
     "token",
 )
+# What there is seldom anything to say of; the statement for groups of plain attempts leaves it out.
+_SELDOM_SAID: Final = ("error_class", "error_detail", "truncated", "fault")
 _ATTEMPT_COLUMNS: Final = tuple(name for name in attempt.columns.keys() if name != "seq")  # noqa: SIM118 - not a dict
+_PLAIN_COLUMNS: Final = tuple(name for name in _ATTEMPT_COLUMNS if name not in _SELDOM_SAID)
 INSERT_ATTEMPT: Final = _compiled(_inserted(attempt, *_ATTEMPT_COLUMNS), *_ATTEMPT_COLUMNS)
+INSERT_PLAIN_ATTEMPT: Final = _compiled(_inserted(attempt, *_PLAIN_COLUMNS), *_PLAIN_COLUMNS)

@@ -21,7 +21,7 @@ Accident = Literal["begin fails", "busy", "full", "dies before", "dies after", "
 
 AT_BEGIN: Final[tuple[Accident, ...]] = ("begin fails", "busy")
 AT_COMMIT: Final[tuple[Accident, ...]] = ("full", "dies before", "dies after", "answer lost")
-_REPEATABLE: Final = frozenset({sql.FOLLOW_EDGE, sql.INSERT_ATTEMPT})
+_REPEATABLE: Final = frozenset({sql.FOLLOW_EDGE, sql.FOLLOW_SUCCESS, sql.INSERT_ATTEMPT, sql.INSERT_PLAIN_ATTEMPT})
 
 
 class Disk:

@@ -196,6 +196,23 @@ async def test_a_superseded_answer_repeated_is_logged_once(store: Store, reads: 
     assert [a.outcome for a in await reads.attempts(claim.delivery_id)] == ["superseded"]
 
 
+async def test_what_only_some_of_a_group_have_to_say_is_kept(store: Store, reads: Reads) -> None:
+    await store.add_webhook(webhook(), secret="s")
+    claims = [await leased(store, number) for number in range(4)]
+    said: list[dict[str, str]] = [{}, {"truncated": "size"}, {"fault": "delay:1s"}, {"error_detail": "x"}]
+    marks = [MarkSucceeded(replace(made(claim, status=200), **more)) for claim, more in zip(claims, said, strict=True)]
+    await asyncio.gather(*(store.record(mark) for mark in marks))
+    kept = [(await reads.attempts(claim.delivery_id))[0] for claim in claims]
+    assert said == [
+        {name: value for name in ("truncated", "fault", "error_detail") if (value := getattr(one, name)) is not None}
+        for one in kept
+    ]
+    assert {(State.SUCCEEDED, 1, 200)} == {
+        (one.state, one.attempts, one.last_status)
+        for one in [await reads.delivery(claim.delivery_id) for claim in claims]
+    }
+
+
 async def test_one_late_writer_does_not_disturb_the_others_of_its_group(store: Store, reads: Reads) -> None:
     await store.add_webhook(webhook(), secret="s")
     claims = [await leased(store, number) for number in range(4)]
