@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -199,7 +200,7 @@ async def test_a_superseded_answer_repeated_is_logged_once(store: Store, reads: 
 async def test_what_only_some_of_a_group_have_to_say_is_kept(store: Store, reads: Reads) -> None:
     await store.add_webhook(webhook(), secret="s")
     claims = [await leased(store, number) for number in range(4)]
-    said: list[dict[str, str]] = [{}, {"truncated": "size"}, {"fault": "delay:1s"}, {"error_detail": "x"}]
+    said: list[dict[str, Any]] = [{}, {"truncated": "size"}, {"fault": "delay:1s"}, {"error_detail": "x"}]
     marks = [MarkSucceeded(replace(made(claim, status=200), **more)) for claim, more in zip(claims, said, strict=True)]
     await asyncio.gather(*(store.record(mark) for mark in marks))
     kept = [(await reads.attempts(claim.delivery_id))[0] for claim in claims]

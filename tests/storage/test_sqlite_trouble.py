@@ -263,7 +263,8 @@ async def test_the_log_stays_short_although_the_writer_never_pauses(
 
 
 def test_the_checkpoints_thread_ends(path: Path) -> None:
+    before = set(threading.enumerate())  # of whatever ran in this process, too
     checkpoints = Checkpoints(path)
     checkpoints.start()
     checkpoints.stop()
-    assert "checkpoints" not in {thread.name for thread in threading.enumerate()}
+    assert set(threading.enumerate()) <= before
