@@ -20,9 +20,11 @@ class Reading:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._closed = False
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; those that are being read from, once they have been."""
+        self._closed = True
         self._engine.dispose()
 
     async def _read(self, ask: Callable[[Connection], T]) -> T:
@@ -31,7 +33,11 @@ class Reading:
     def _ask(self, ask: Callable[[Connection], T]) -> T:
         try:
             with self._engine.connect() as connection:
-                return ask(connection)
+                try:
+                    return ask(connection)
+                finally:
+                    if self._closed:
+                        connection.detach()  # the pool that it came from is gone, and would leave it open
         except sqlalchemy.exc.DBAPIError as error:
             raise StorageUnavailable(f"The database does not answer ({error.orig}).") from None
 

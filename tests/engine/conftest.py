@@ -36,6 +36,7 @@ async def open_platform(receiver: ScriptedReceiver) -> AsyncIterator[OpenPlatfor
     for platform in running:
         if platform.ready() is None:
             await platform.stop()
+        await platform._store.close()  # of one whose engine ended by itself
 
 
 @pytest_asyncio.fixture

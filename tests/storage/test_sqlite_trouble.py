@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import Connection
 
 from swiftclaw_local.errors import StorageFull, StorageUnavailable, UnknownDelivery
 from swiftclaw_local.ids import IdFactory
@@ -268,3 +269,22 @@ def test_the_checkpoints_thread_ends(path: Path) -> None:
     checkpoints.start()
     checkpoints.stop()
     assert set(threading.enumerate()) <= before
+
+
+async def test_a_connection_that_is_read_from_when_all_are_closed_is_closed_after_its_read(store: SqliteStore) -> None:
+    reads, begun, may_end = store.reads(), threading.Event(), threading.Event()
+    seen: list[Any] = []
+
+    def ask(connection: Connection) -> int:
+        seen.append(connection.connection.dbapi_connection)
+        begun.set()
+        assert may_end.wait(10)
+        return int(connection.exec_driver_sql("SELECT 1").scalar_one())
+
+    asking = asyncio.ensure_future(reads._read(ask))
+    await asyncio.to_thread(begun.wait, 10)
+    reads.close()
+    may_end.set()
+    assert await asking == 1
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        seen[0].execute("SELECT 1")
