@@ -25,6 +25,7 @@ MAKE_RUN: Final = (sys.executable, "-m", "scripts.run")
 LAST_LINE: Final = "$ swiftclaw webhooks test"
 # what differs from run to run, and what stands for it
 VARIES: Final = (
+    (r"\r[^\r\n]*\x1b\[K", ""),  # a bar that was taken away
     (r"\b(evt|dlv|req|att)_…?\w+", r"\1_ID"),
     (r"scsec_[\w-]+", "SECRET"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
@@ -34,6 +35,8 @@ VARIES: Final = (
     (r"\b[0-9a-f]{64}\b", "HEX"),
     (r"(?m)^< (Date|Server): .*$", r"< \1: ..."),
     (r", \S+( \S+)? ahead of", ", AHEAD of"),
+    (r"\(next in [^)]+\)", "(next in N)"),
+    (r"up after [\d.]+ s", "up after N s"),
     (r" +", " "),
     (r"(\d{3}|-) \d+ (first|test|retry|replay)", r"\1 N \2"),
 )
@@ -86,6 +89,39 @@ def test_the_first_five_minutes_go_as_printed(terminal: Terminal, running: Typed
     for command, printed in [exchange for block in others for exchange in exchanges(block)]:
         shown = terminal.type(command.replace("7430", str(receiver_port)))
         assert (command, settled(printed)) == (command, settled(shown))
+
+
+def test_listen_shows_what_is_sent_as_printed(terminal: Terminal, running: Typed) -> None:
+    running.read_on()
+    printed, _ = blocks("README.md", "text")
+    ((command, lines),) = exchanges(printed)
+    listening = terminal.start("bash", "-c", f". .venv/bin/activate\n{command}")
+    try:
+        listening.shown_until("Listening.")
+        terminal.type("swiftclaw trigger agent.completed")
+        assert settled(lines) == settled(listening.shown_until("delivered"))
+    finally:
+        listening.close()
+
+
+def test_dev_starts_an_application_beside_the_server_that_runs_as_printed(terminal: Terminal, running: Typed) -> None:
+    running.read_on()
+    _, printed = blocks("README.md", "text")
+    ((command, lines),) = exchanges(printed)
+    (terminal.folder / "scripts").symlink_to(ROOT / "scripts")
+    (terminal.folder / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    developing = terminal.start("bash", "-c", f". .venv/bin/activate\n{command.replace('7431', str(free_port()))}")
+    try:
+        developing.shown_until("Keys:")
+        os.write(developing._master, b"t")
+        developing.shown_until("receiver: POST")
+        shown = settled(developing.shown_until("delivered"))
+        os.write(developing._master, b"q")
+        assert developing.process.wait(PATIENCE_S) == 0
+    finally:
+        developing.close()
+    # what the application says may come before or after what is told of it
+    assert sorted(settled(lines).splitlines()) == sorted(shown.splitlines())
 
 
 def test_after_ctrl_c_the_next_make_run_uses_the_webhook_that_is_there(terminal: Terminal, running: Typed) -> None:
