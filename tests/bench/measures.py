@@ -14,6 +14,7 @@ from tests.bench.child import Child, ChildFailed
 from tests.bench.database import Newest, add_pending_retries, added_since, newest
 from tests.bench.dispatchers import crowd, dispatchers
 from tests.bench.machine import Cores
+from tests.bench.reader import reading
 from tests.bench.receiver import Receiver, lean_receiver
 from tests.bench.report import Figure, Goal, Ledger, compared, percentile, spread
 from tests.bench.server import PROGRAM, command_seconds, server
@@ -187,6 +188,31 @@ def api(bench: Bench) -> list[Figure]:
     ]
 
 
+def stream(bench: Bench) -> list[Figure]:
+    """Emitted through the API and delivered while one reads all of the event stream, against nobody; all must be told."""
+    db, count = bench.new_db(), bench.scale.deliveries
+    ours, theirs = [], []
+    flags = ("--per-webhook", str(SLOTS))
+    with (
+        server(db, core=None, log=bench.log, flags=flags) as running,
+        Child("caller", core=bench.cores.receiver, log=bench.log, url=running.url, connections=SLOTS) as caller,
+    ):
+        running.post(f"/v1/agents/{AGENT}/webhooks", {"url": bench.receiver.url("/ok")})
+        _emit_and_deliver(bench, caller, db, count // 4)
+        for _ in bench.rounds():
+            theirs.append(_emit_and_deliver(bench, caller, db, count))
+            with reading(running.url) as reader:
+                ours.append(_emit_and_deliver(bench, caller, db, count))
+                reader.wait_for(count)
+    key, goal = "delivered_per_second", Goal("at_least", 0.8)
+    meaning = "emitted and delivered, one reader"
+    return [
+        compared(
+            "stream", meaning, "/s", ours=_column(ours, key), theirs=_column(theirs, key), against="none", goal=goal
+        )
+    ]
+
+
 def backlog(bench: Bench) -> list[Figure]:
     """Rate and memory with a backlog of pending retries, against an engine without."""
     count, pending = bench.scale.deliveries, bench.scale.pending
@@ -256,6 +282,7 @@ def commands(bench: Bench) -> list[Figure]:
 MEASURES: Final[dict[str, Measure]] = {
     "deliveries": deliveries,
     "api": api,
+    "stream": stream,
     "latency": latency,
     "schedule": schedule,
     "backlog": backlog,
