@@ -10,6 +10,7 @@ from typing import Final
 from swiftclaw_local.dispatcher.engine import Engine
 from swiftclaw_local.dispatcher.watch import Watch
 from swiftclaw_local.errors import WaitTimeout
+from swiftclaw_local.platform.webhooks import NewPlace, Webhooks
 from swiftclaw_local.scheduler.clock import Clock
 from swiftclaw_local.scheduler.policy import Schedule
 from swiftclaw_local.storage.reads import Reads
@@ -25,10 +26,19 @@ class Deliveries:
     """What people ask of deliveries."""
 
     def __init__(
-        self, store: Store, reads: Reads, *, engine: Engine, clock: Clock, watch: Watch, schedule: Schedule
+        self,
+        store: Store,
+        reads: Reads,
+        *,
+        webhooks: Webhooks,
+        engine: Engine,
+        clock: Clock,
+        watch: Watch,
+        schedule: Schedule,
     ) -> None:
         self._store = store
         self._reads = reads
+        self._webhooks = webhooks
         self._engine = engine
         self._clock = clock
         self._watch = watch
@@ -45,15 +55,25 @@ class Deliveries:
         """Wait until each has ended. Raises: WaitTimeout; UnknownDelivery."""
         await self._wait(delivery_ids, lambda delivery: delivery.state in ENDED, timeout_s=timeout_s)
 
-    async def replay(self, delivery_id: str, *, with_retries: bool = False) -> str:
-        """Send an ended delivery's event again, as a new delivery, and return its id (decision D22).
+    async def replay(self, delivery_id: str, *, with_retries: bool = False, to: str | None = None) -> str:
+        """Send an ended delivery's event again, as a new delivery, and return its id (decision D22); `to`: see `Webhooks.place`.
 
-        Raises: UnknownDelivery, DeliveryPending, ReplayOpen, WebhookDeleted.
+        Raises: UnknownDelivery, DeliveryPending, ReplayOpen, WebhookDeleted; with `to` UnknownWebhook, InvalidUrl.
         """
-        new_id = await self._store.replay(delivery_id, now=self._clock.now(), scheduled=with_retries)
+        to_webhook = None if to is None else await self._elsewhere(await self._reads.delivery(delivery_id), to)
+        new_id = await self._store.replay(
+            delivery_id, now=self._clock.now(), scheduled=with_retries, to_webhook=to_webhook
+        )
         self._watch.tell(new_id)
         self._engine.wake()
         return new_id
+
+    async def _elsewhere(self, delivery: Delivery, to: str) -> str | None:
+        """Return the webhook that a delivery goes to instead, registered for that if need be."""
+        place = await self._webhooks.place(to, own={delivery.webhook_id})
+        if isinstance(place, NewPlace):  # nothing is registered for what is refused in a moment
+            return (await self._webhooks.add_for_replays(place)).id if delivery.state in ENDED else None
+        return None if place is None else place.id
 
     async def replay_now(self, delivery_id: str) -> None:
         """Bring the next attempt of a pending delivery forward to now; it keeps its number.

@@ -151,7 +151,13 @@ class Platform:
             faults=self.faults,
         )
         self.deliveries = Deliveries(
-            store, reads, engine=engine, clock=clock, watch=watch, schedule=settings.retry_schedule
+            store,
+            reads,
+            webhooks=self.webhooks,
+            engine=engine,
+            clock=clock,
+            watch=watch,
+            schedule=settings.retry_schedule,
         )
         self.replays = Replays(store, reads, webhooks=self.webhooks, engine=engine, clock=clock, watch=watch, log=log)
         self.certifications = Certifications(

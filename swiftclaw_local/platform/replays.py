@@ -13,16 +13,14 @@ from typing import Final
 
 from swiftclaw_local import logs
 from swiftclaw_local.dispatcher.engine import Engine
-from swiftclaw_local.dispatcher.url import check_url
 from swiftclaw_local.dispatcher.watch import Watch
 from swiftclaw_local.errors import (
     InvalidInput,
     NotFound,
     StorageUnavailable,
-    UnknownWebhook,
 )
 from swiftclaw_local.logs import Log
-from swiftclaw_local.platform.webhooks import Webhooks
+from swiftclaw_local.platform.webhooks import NewPlace, Webhooks
 from swiftclaw_local.scheduler.clock import Clock, monotonic
 from swiftclaw_local.storage.reads import Order, Reads
 from swiftclaw_local.storage.records import DeliveryFilter, Webhook
@@ -49,14 +47,6 @@ FEWEST_UNDER_WAY, MOST_UNDER_WAY = 20, 200
 _PART_UNDER_WAY: Final = 0.2
 _CANARY_FAILED: Final = "canary"
 _FAILED_IN_A_ROW: Final = "failures"
-
-
-@dataclass(frozen=True, slots=True)
-class NewPlace:
-    """A URL that a replay registers when it begins, for its deliveries alone: signed with the secret of their webhook."""
-
-    url: str
-    of: Webhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +174,7 @@ class Replays:
                 f"More than {MOST_ITEMS:,} deliveries match.", hint="Narrow it: --since, --cause, --webhook"
             )
         own = {one.webhook_id for one in items}
-        target = None if to is None else await self._target(to, own)
+        target = None if to is None else await self._webhooks.place(to, own=own)
         elsewhere = target.id if isinstance(target, Webhook) else None
         wish = ReplayWish(asked, rate, canary, stop_after, with_retries, elsewhere)
         scheduled = sum(one.state is State.PENDING for one in items)
@@ -197,7 +187,7 @@ class Replays:
             raise NotFound("No delivery matches: there is nothing to replay.", field="filter")
         wish = plan.wish
         if plan.new_place is not None:
-            made = await self._webhooks.add_for_replays(plan.new_place.url, of=plan.new_place.of)
+            made = await self._webhooks.add_for_replays(plan.new_place)
             wish = replace(wish, to_webhook=made.id)
         replay_id = await self._store.add_replay(wish, plan.items, now=self._clock.now())
         self._look()
@@ -214,37 +204,6 @@ class Replays:
         counts = await self._reads.replay_counts(replay_id)
         await self._set(replay_id, "running", judged_after=replay.total - counts.left)
         self._look()
-
-    async def _target(self, to: str, own: set[str]) -> Webhook | NewPlace | None:
-        """Return where those of these webhooks go instead: the webhook with this id or URL, or a URL to be registered.
-
-        None: to no place yet, as there are none. Raises: UnknownWebhook, InvalidUrl; InvalidInput for several secrets.
-        """
-        page = await self._reads.webhooks(limit=500)
-        url = check_url(to, field="to") if "/" in to else None
-        found = [webhook for webhook in page.rows if webhook.id == to or webhook.url == url]
-        if found:
-            return found[0]
-        if url is None:
-            raise UnknownWebhook(
-                f'No webhook has the id "{to[:200]}".', hint="Give a webhook's id, or any URL.", field="to"
-            )
-        if len(own) > 1:
-            raise InvalidInput(
-                f"They belong to {len(own)} webhooks, each with a secret of its own, and {url[:200]} is not registered.",
-                hint="Narrow it: --webhook webhook-123; or register the URL, with the secret that its receiver knows.",
-                field="to",
-            )
-        for webhook in page.rows:
-            if webhook.id in own:
-                return NewPlace(url, webhook)
-        if not own:
-            return None
-        raise UnknownWebhook(
-            f"{own.pop()} was deleted, and nothing else says with which secret to sign.",
-            hint=f"Register the URL first: swiftclaw webhooks create my-agent --url {url[:200]}",
-            field="to",
-        )
 
     async def _set(
         self, replay_id: str, state: ReplayState, *, reason: str | None = None, judged_after: int | None = None

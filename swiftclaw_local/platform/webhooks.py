@@ -45,6 +45,14 @@ class WebhookDeleted:
     deliveries: int
 
 
+@dataclass(frozen=True, slots=True)
+class NewPlace:
+    """A URL that is registered when a replay to it begins, for its deliveries alone: signed with the secret of their webhook."""
+
+    url: str
+    of: Webhook
+
+
 class Webhooks:
     """The registered URLs of all agents."""
 
@@ -94,14 +102,41 @@ class Webhooks:
         )
         return await self._add(webhook, plain), plain
 
-    async def add_for_replays(self, url: str, *, of: Webhook) -> Webhook:
-        """Register a checked URL that subscribes to nothing, and so gets replays alone, with the secret of another webhook.
+    async def place(self, to: str, *, own: set[str]) -> Webhook | NewPlace | None:
+        """Return where deliveries of these webhooks go instead: the webhook with this id or URL, or a URL to be registered.
 
-        Raises: UnknownWebhook.
+        None: to no place yet, as there are none. Raises: UnknownWebhook, InvalidUrl; InvalidInput for several secrets.
         """
+        page = await self._reads.webhooks(limit=500)
+        url = check_url(to, field="to") if "/" in to else None
+        found = [webhook for webhook in page.rows if webhook.id == to or webhook.url == url]
+        if found:
+            return found[0]
+        if url is None:
+            raise UnknownWebhook(
+                f'No webhook has the id "{to[:200]}".', hint="Give a webhook's id, or any URL.", field="to"
+            )
+        if len(own) > 1:
+            raise InvalidInput(
+                f"They belong to {len(own)} webhooks, each with a secret of its own, and {url[:200]} is not registered.",
+                hint="Narrow it: --webhook webhook-123; or register the URL, with the secret that its receiver knows.",
+                field="to",
+            )
+        known = [webhook for webhook in page.rows if webhook.id in own]
+        if own and not known:
+            raise UnknownWebhook(
+                f"{own.pop()} was deleted, and nothing else says with which secret to sign.",
+                hint=f"Register the URL first: swiftclaw webhooks create my-agent --url {url[:200]}",
+                field="to",
+            )
+        return NewPlace(url, known[0]) if known else None
+
+    async def add_for_replays(self, place: NewPlace) -> Webhook:
+        """Register a URL that subscribes to nothing, and so gets replays alone. Raises: UnknownWebhook."""
+        of = place.of
         secret = await self._store.secret_of(of.id)
         said = f"made by a replay, for deliveries of {of.id}"
-        return await self._add(Webhook("", of.agent, url, (), said, True, self._clock.now()), secret)
+        return await self._add(Webhook("", of.agent, place.url, (), said, True, self._clock.now()), secret)
 
     async def _add(self, webhook: Webhook, secret: str) -> Webhook:
         added = await self._store.add_webhook(webhook, secret=secret)

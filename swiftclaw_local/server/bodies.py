@@ -108,9 +108,13 @@ class DeploymentCreate(Model):
 
 
 class ReplayRequest(Model):
-    """Replay: one attempt, or the whole schedule `with_retries`. `now` brings a pending delivery forward instead."""
+    """Replay: one attempt, or the whole schedule `with_retries`. `now` brings a pending delivery forward instead.
+
+    `to` sends it to another webhook, by its id or URL; a URL that is not registered is registered for that, as for many.
+    """
 
     with_retries: bool = False
+    to: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
     now: bool = False
 
 

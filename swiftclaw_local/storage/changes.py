@@ -78,7 +78,15 @@ def remove_webhook(connection: Connection, *, webhook_id: str, now: datetime) ->
     return int(connection.execute(f"{_CANCEL} webhook_id = ?", ("webhook_deleted", to_text(now), webhook_id)).rowcount)
 
 
-def replay(connection: Connection, *, delivery_id: str, new_id: str, now: datetime, scheduled: bool) -> str:
+def replay(
+    connection: Connection,
+    *,
+    delivery_id: str,
+    new_id: str,
+    now: datetime,
+    scheduled: bool,
+    to_webhook: str | None = None,
+) -> str:
     """See `Store.replay`."""
     state = _state(connection, delivery_id)
     if state not in ENDED:
@@ -87,13 +95,15 @@ def replay(connection: Connection, *, delivery_id: str, new_id: str, now: dateti
             hint=f"Send that attempt now: swiftclaw deliveries replay {delivery_id} --now",
         )
     live = connection.execute(
-        "SELECT w.id FROM webhook w JOIN delivery d ON d.webhook_id = w.id WHERE d.id = ? AND w.deleted_at IS NULL",
-        (delivery_id,),
+        "SELECT w.id FROM delivery d JOIN webhook w ON w.id = COALESCE(CAST(? AS TEXT), d.webhook_id)"
+        " WHERE d.id = ? AND w.deleted_at IS NULL",
+        (to_webhook, delivery_id),
     ).fetchone()
     if live is None:
-        raise WebhookDeleted(f"The webhook of {delivery_id} was deleted; there is nowhere to send it.")
+        whose = f"The webhook of {delivery_id}" if to_webhook is None else to_webhook
+        raise WebhookDeleted(f"{whose} was deleted; there is nowhere to send it.")
     _check_not_replayed(connection, delivery_id)
-    if not insert_replay(connection, delivery_id, new_id=new_id, now=now, scheduled=scheduled):
+    if not insert_replay(connection, delivery_id, new_id=new_id, now=now, scheduled=scheduled, to_webhook=to_webhook):
         # another dispatcher was faster, after we looked
         _check_not_replayed(connection, delivery_id)
         raise ReplayOpen(f"{delivery_id} was being replayed at this moment.")

@@ -232,10 +232,17 @@ class PostgresStore:
         wanted = NewDelivery(event, now, webhook_id, trigger, scheduled, lease)
         return to_begin_by(await running.writer.put(running.adding.add_deliveries, wanted), begin_by)
 
-    async def replay(self, delivery_id: str, *, now: datetime, scheduled: bool) -> str:
+    async def replay(self, delivery_id: str, *, now: datetime, scheduled: bool, to_webhook: str | None = None) -> str:
         """See `Store.replay`."""
         new_id = self._ids.new("dlv", now)
-        work = partial(changes.replay, delivery_id=delivery_id, new_id=new_id, now=now, scheduled=scheduled)
+        work = partial(
+            changes.replay,
+            delivery_id=delivery_id,
+            new_id=new_id,
+            now=now,
+            scheduled=scheduled,
+            to_webhook=to_webhook,
+        )
         return await self._work(work, news=DUE)
 
     async def bring_forward(self, delivery_id: str, *, now: datetime) -> None:

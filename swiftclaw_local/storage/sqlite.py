@@ -249,10 +249,17 @@ class SqliteStore:
         )
         return running.hold(await running.writer.run(work))
 
-    async def replay(self, delivery_id: str, *, now: datetime, scheduled: bool) -> str:
+    async def replay(self, delivery_id: str, *, now: datetime, scheduled: bool, to_webhook: str | None = None) -> str:
         """See `Store.replay`."""
         new_id = self._ids.new("dlv", now)
-        work = partial(changes.replay, delivery_id=delivery_id, new_id=new_id, now=now, scheduled=scheduled)
+        work = partial(
+            changes.replay,
+            delivery_id=delivery_id,
+            new_id=new_id,
+            now=now,
+            scheduled=scheduled,
+            to_webhook=to_webhook,
+        )
         return await self._running.writer.run(work)
 
     async def bring_forward(self, delivery_id: str, *, now: datetime) -> None:

@@ -118,8 +118,8 @@ class Store(Protocol):
         Raises: UnknownWebhook, EventIdTaken.
         """
 
-    async def replay(self, delivery_id: str, *, now: datetime, scheduled: bool) -> str:
-        """Add a new pending delivery of the same event to the same webhook and return its id (decision D22).
+    async def replay(self, delivery_id: str, *, now: datetime, scheduled: bool, to_webhook: str | None = None) -> str:
+        """Add a new pending delivery of the same event to the same webhook, or another, and return its id (decision D22).
 
         Raises: UnknownDelivery; DeliveryPending when it has not ended; ReplayOpen; WebhookDeleted.
         """

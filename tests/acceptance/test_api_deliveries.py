@@ -86,6 +86,34 @@ async def test_a_replay_is_a_new_delivery_of_the_same_event(api: Api) -> None:
     assert (await api.get(f"/v1/deliveries/{old['id']}"))[1]["state"] == "failed"
 
 
+async def test_a_replay_goes_to_another_webhook_or_to_a_url_that_is_registered_for_it(api: Api) -> None:
+    await api.webhook()
+    await api.webhook(url="http://127.0.0.1:9/other", events=["deployment.failed"], secret="scsec_other")
+    api.receiver.respond(401, 200, 500, 200)
+    await api.emitted()
+    new = "http://127.0.0.1:9/mended"
+    for to, webhook in (("webhook-124", "webhook-124"), (new, "webhook-125"), (new, "webhook-125")):
+        status, made = await api.post("/v1/deliveries/@last-failed/replay", {"to": to})
+        assert (status, made["webhook_id"]) == (202, webhook)
+        await api.get(f"/v1/deliveries/{made['id']}?wait=settled&timeout=5s")
+    first, other, mended, again = api.receiver.received
+    assert {one.body for one in (other, mended, again)} == {first.body}
+    assert (other.url, mended.url, again.url) == ("http://127.0.0.1:9/other", new, new)
+    assert (other.signature != first.signature, mended.signature == first.signature) == (True, True)
+
+
+async def test_what_cannot_be_replayed_registers_nothing(api: Api) -> None:
+    await api.webhook()
+    api.receiver.respond(500)
+    path = f"/v1/deliveries/{(await api.emitted())['id']}/replay"
+    new = {"to": "http://127.0.0.1:9/mended"}
+    assert (await api.refused("POST", path, new))[:2] == (409, "delivery_pending")
+    assert (await api.refused("POST", path, {**new, "now": True}))[:2] == (400, "invalid_input")
+    assert (await api.refused("POST", path, {"to": "webhook-9"}))[:2] == (404, "unknown_webhook")
+    assert (await api.refused("POST", path, {"to": "a/b"}))[:2] == (400, "invalid_url")
+    assert len((await api.get("/v1/agents/my-agent/webhooks"))[1]["data"]) == 1
+
+
 async def test_a_pending_delivery_is_not_replayed_but_brought_forward(api: Api) -> None:
     await api.webhook()
     api.receiver.respond(500, 200)

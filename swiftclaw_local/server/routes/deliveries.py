@@ -14,10 +14,12 @@ from swiftclaw_local.errors import (
     InvalidInput,
     InvalidJson,
     InvalidTime,
+    InvalidUrl,
     ReplayOpen,
     StorageFull,
     StorageUnavailable,
     UnknownDelivery,
+    UnknownWebhook,
     WaitTimeout,
     WebhookDeleted,
 )
@@ -63,9 +65,11 @@ async def replay_delivery(platform: Platform, delivery_id: str, body: ReplayRequ
     """Send an ended delivery's event again, as a new delivery; or bring a pending one's next attempt forward (`now`)."""
     found = await platform.reads.resolve_id("dlv", delivery_id)
     if body.now:
+        if body.to is not None:
+            raise InvalidInput("now brings the delivery's own attempt forward, to its own webhook.", field="to")
         await platform.deliveries.replay_now(found)
         return Answer(202, await whole_delivery(platform, found))
-    new_id = await platform.deliveries.replay(found, with_retries=body.with_retries)
+    new_id = await platform.deliveries.replay(found, with_retries=body.with_retries, to=body.to)
     return Answer(202, await whole_delivery(platform, new_id))
 
 
@@ -103,6 +107,8 @@ ROUTES: Final = (
             DeliveryInFlight,
             ReplayOpen,
             WebhookDeleted,
+            UnknownWebhook,
+            InvalidUrl,
             *_WRITES,
         ),
     ),
