@@ -12,7 +12,7 @@ import ipaddress
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -31,6 +31,15 @@ _NAMES_KEPT: Final = 64
 _SIGNATURE: Final = "X-SwiftClaw-Signature"
 
 
+class Caller(NamedTuple):
+    """Who calls: `scope` is what its token opens; everything where no tokens are asked for."""
+
+    scope: Scope
+
+
+CALLER: Final = web.RequestKey("caller", Caller)
+
+
 class Guard:
     """Decides who may call. `names` are further hosts, with or without a port, by which the API may be called."""
 
@@ -43,18 +52,19 @@ class Guard:
 
         @web.middleware
         async def middleware(request: web.Request, handler: Next) -> web.StreamResponse:
-            self.check(request, scopes.get(request.match_info.route, "read"))
+            request[CALLER] = Caller(self.check(request, scopes.get(request.match_info.route, "read")))
             return await handler(request)
 
         return middleware
 
-    def check(self, request: web.Request, needed: Scope) -> None:
-        """Check a request for a route that needs this scope. Raises: WrongHost, ForeignRequest, TokenRequired."""
+    def check(self, request: web.Request, needed: Scope) -> Scope:
+        """Check a request for a route that needs this scope, and return the caller's. Raises: WrongHost, ForeignRequest, TokenRequired."""
         host = self._check_host(request)
         _check_origin(request, host)
         _check_not_ours(request)
-        if self._tokens is not None and needed != "open":
-            _check_token(request, self._tokens, needed)
+        if self._tokens is None:
+            return "admin"
+        return "open" if needed == "open" else _token_scope(request, self._tokens, needed)
 
     def _check_host(self, request: web.Request) -> str:
         """Return the Host header, lower-case, when it is one of ours."""
@@ -112,7 +122,7 @@ def _check_not_ours(request: web.Request) -> None:
         )
 
 
-def _check_token(request: web.Request, tokens: Tokens, needed: Scope) -> None:
+def _token_scope(request: web.Request, tokens: Tokens, needed: Scope) -> Scope:
     presented = _presented(request.headers.get("Authorization", ""))
     scope = None if presented is None else tokens.scope(presented)
     if scope is None:
@@ -121,6 +131,7 @@ def _check_token(request: web.Request, tokens: Tokens, needed: Scope) -> None:
         )
     if not allows(scope, needed):
         raise TokenRequired(f"The token's scope is {scope}; this needs {needed}.")
+    return scope
 
 
 def _presented(authorization: str) -> str | None:

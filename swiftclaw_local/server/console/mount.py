@@ -14,7 +14,7 @@ from swiftclaw_local.platform import Platform
 from swiftclaw_local.server.adapter import JSON, SAFE_HEADERS, Answer, Scope, response
 from swiftclaw_local.server.console.assets import PREFIX, Assets
 from swiftclaw_local.server.console.forms import arguments
-from swiftclaw_local.server.console.frame import frame_of
+from swiftclaw_local.server.console.frame import Site, frame_of
 from swiftclaw_local.server.console.notes import Note, Notes
 from swiftclaw_local.server.console.page import Action, Asks, Page, Shown, Went
 from swiftclaw_local.server.console.pages import ACTIONS, PAGES
@@ -34,7 +34,7 @@ class Console:
         self._assets = Assets()
         self._renderer = Renderer(self._assets)
         self._notes = Notes()
-        self._known = frozenset(page.path for page in PAGES)
+        self._site = Site(PAGES, ACTIONS)
 
     def routes(self) -> list[tuple[str, str, Answering, Scope]]:
         """Return (method, path, what answers it, scope) of every route."""
@@ -107,7 +107,7 @@ class Console:
 
     async def _html(self, request: web.Request, shown: Shown) -> web.StreamResponse:
         note = None if shown.part else self._notes.take(request.query.get("said"))
-        frame = await frame_of(self._platform, request, known=self._known, note=note)
+        frame = await frame_of(self._platform, request, site=self._site, note=note)
         return self._renderer.page(shown, frame)
 
     def _go(self, request: web.Request, went: Went) -> web.StreamResponse:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from swiftclaw_local import __version__
 from swiftclaw_local.dispatcher.fault_kinds import KINDS
-from swiftclaw_local.errors import InvalidInput, SwiftclawError, WaitTimeout
+from swiftclaw_local.errors import InvalidInput, SwiftclawError, TokenRequired, WaitTimeout
 from swiftclaw_local.events.catalog import EVENT_TYPES
 from swiftclaw_local.events.shapes import SHAPES
 from swiftclaw_local.platform import Platform
@@ -21,9 +21,11 @@ from swiftclaw_local.platform.faults import GATHERING
 from swiftclaw_local.plays.recording import Recorded, event_line, header_line
 from swiftclaw_local.server.adapter import SAFE_HEADERS
 from swiftclaw_local.server.console.blanks import MaybeText
+from swiftclaw_local.server.console.frame import lacking
 from swiftclaw_local.server.console.page import Action, Page, Shown, Went
 from swiftclaw_local.server.console.preview import PreviewOut, preview_of
 from swiftclaw_local.server.detail import wait_for
+from swiftclaw_local.server.guard import CALLER
 from swiftclaw_local.server.json_body import parse_json_object
 from swiftclaw_local.server.models import Model
 from swiftclaw_local.server.written import LAST_SECOND
@@ -71,8 +73,8 @@ class SendOut(Model):
     hint: str | None
 
 
-async def show_send(platform: Platform, query: SendQuery) -> Shown:
-    """Show the form with a sample, and what would be sent."""
+async def show_send(platform: Platform, request: web.Request, query: SendQuery) -> Shown:
+    """Show the form with a sample, and what would be sent; to whom may not send the form alone, as a signature is worth a secret."""
     first = (await platform.reads.webhooks(limit=1)).rows
     agent = query.agent or (first[0].agent if first else "my-agent")
     type, data = query.type, query.data
@@ -80,7 +82,9 @@ async def show_send(platform: Platform, query: SendQuery) -> Shown:
         event = await platform.reads.event(await platform.reads.resolve_id("evt", query.event))
         type, agent, data = event.type, event.agent or agent, _pretty(json.loads(event.body)["data"])
     form = SendForm(type=type, agent=agent, webhook=query.webhook, fault=query.fault, data=data or "")
-    return await _shown(platform, form)
+    lack = lacking(request[CALLER].scope, "emit")
+    refused = None if lack is None else TokenRequired(lack, hint="Sign in with a token of that scope to send.")
+    return await _shown(platform, form, error=refused, status=200)
 
 
 async def preview_send(platform: Platform, form: SendForm) -> Shown:
@@ -180,7 +184,9 @@ def _fault(form: SendForm) -> str | None:
     return f"body_shape:{form.shape}"
 
 
-async def _shown(platform: Platform, form: SendForm, *, error: SwiftclawError | None = None) -> Shown:
+async def _shown(
+    platform: Platform, form: SendForm, *, error: SwiftclawError | None = None, status: int | None = None
+) -> Shown:
     preview = None
     if error is None:
         try:
@@ -205,7 +211,7 @@ async def _shown(platform: Platform, form: SendForm, *, error: SwiftclawError | 
     out = SendOut(form=form, preview=preview, error=told[0], hint=told[1])
     if form.part:
         return Shown("send_preview.html", "Send", out, more, part=True)
-    return Shown("send.html", "Send", out, more, status=200 if error is None else error.http_status)
+    return Shown("send.html", "Send", out, more, status=status or (200 if error is None else error.http_status))
 
 
 def _known(agent: str, others: Iterable[str]) -> list[str]:
@@ -216,7 +222,7 @@ def _pretty(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False, indent=2)
 
 
-PAGES: Final = (Page("/send", show_send, "emit"),)
+PAGES: Final = (Page("/send", show_send),)
 ACTIONS: Final = (
     Action("/send", send, "emit"),
     Action("/send/preview", preview_send, "emit"),
