@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from swiftclaw_local.platform import replays
 from tests.acceptance.api import URL, Api
 
 FAST = {"rate": 10_000, "filter": {"unresolved": True}}
@@ -93,6 +94,7 @@ async def test_a_failed_canary_stops_it_and_resuming_accepts_that(api: Api) -> N
     assert {one["verdict"] for one in stopped["canaries"]} == {"still_failing"}
     api.receiver.respond(200)
     await api.post(f"/v1/replays/{replay['id']}/resume")
+    assert (await api.platform.reads.replay(replay["id"])).judged_after == 5 - stopped["left"]
     done = await until(api, replay["id"], "done")
     assert done["fixed"] == stopped["left"]
 
@@ -238,6 +240,14 @@ async def test_with_retries_it_is_scheduled_and_counts_as_failing_until_it_is_no
     assert counts(await until(api, replay["id"], "done")) == {"still_failing": 1}
     await api.post("/_local/clock/advance", {"by": "1m"})
     assert counts((await api.get(f"/v1/replays/{replay['id']}"))[1]) == {"fixed": 1}
+
+
+async def test_more_than_a_replay_holds_are_refused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replays, "MOST_ITEMS", 2)
+    await failures(api, 3)
+    _, code, message = await api.refused("POST", "/v1/replays", FAST)
+    assert (code, message) == ("invalid_input", "More than 2 deliveries match.")
+    assert (await api.get("/v1/replays"))[1]["data"] == []
 
 
 async def test_a_reset_forgets_replays(api: Api) -> None:

@@ -148,6 +148,8 @@ async def test_marked_rows_are_canceled(browser: Browser) -> None:
     assert (await browser.api.get(f"/v1/deliveries/{retrying['id']}"))[1]["state"] == "canceled"
     page = await browser.send("/deliveries/bulk", {"do": "cancel"})
     assert (page.status, "No delivery is marked." in page.text) == (400, True)
+    page = await browser.send("/deliveries/bulk", [("do", "cancel"), *[("id", "@last")] * 501])
+    assert (page.status, "at most 500" in page.text) == (400, True)
 
 
 async def test_deliveries_are_exported_one_a_line(browser: Browser) -> None:
@@ -290,24 +292,27 @@ async def answering(answer: bytes) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
 
 
-@pytest.mark.parametrize("kind", ["text/html", "application/json", "image/svg+xml"])
-async def test_an_answer_is_shown_as_text_in_every_field(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "ending"),
+    [("text/html", b"\xff\xfe\x00\x1b[31m"), ("application/json", b"\x00\x1b[31m\xc2\x9b"), ("image/svg+xml", b"\x1b")],
+)
+async def test_an_answer_is_shown_as_text_in_every_field(kind: str, ending: bytes) -> None:
     hostile = HOSTILE.encode()
-    head = b"HTTP/1.1 500 <script>alert(1)</script>\r\nContent-Type: %b\r\nX-<b>: %b\r\nX-B: %b\r\n" % (
+    head = b"HTTP/1.1 500 <script>alert(1)</script>\r\nContent-Type: %b\r\nX-A: %b\r\nX-B: %b\r\n" % (
         kind.encode(),
         b"<script>alert(1)</script>",
         b"'\"><img src=x onerror=alert(1)>",
     )
-    body = hostile + b"\xff\xfe\x00\x1b[31m"
+    body = hostile + ending
     answer = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
     async with answering(answer) as url, sending() as browser:
         await browser.api.webhook(url=url)
         made = await browser.api.emitted()
-        assert made["sends"] == 1
+        assert (made["sends"], made["last_status"]) == (1, 500)  # it is shown: no answer would be nothing to look at
         for path in ("/", "/deliveries", f"/deliveries/{made['id']}", "/live/rows?after=0"):
             page = await browser.page(path)
             assert page.status == 200
             assert [one for one in page.all("script") if "src" not in one.attributes] == []
             assert page.all("img") == []
             assert [name for one in page.elements for name in one.attributes if name.startswith("on")] == []
-            assert set(page.source) & set("\x00\x1b\u202e") == set()
+            assert set(page.source) & set("\x00\x1b\u202e\x9b") == set()

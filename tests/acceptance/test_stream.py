@@ -16,6 +16,7 @@ from swiftclaw_local.server.routes.stream import STREAM
 from swiftclaw_local.server.stream import Stream
 from swiftclaw_local.server.stream_listener import Listener
 from swiftclaw_local.settings import Settings
+from swiftclaw_local.storage.records import LogEntry
 from tests.acceptance.api import Api
 from tests.acceptance.conftest import OpenApi
 from tests.acceptance.streaming import LINES, attempts_told, streaming
@@ -112,6 +113,14 @@ async def test_who_comes_back_with_an_id_is_told_what_was_missed_and_then_what_h
 
 async def test_what_was_missed_comes_page_after_page(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "PAGE", 2)
+    sizes, log_page = list[int](), api.platform.reads.log_page
+
+    async def noted(after: int, until: int, *, limit: int) -> list[LogEntry]:
+        page = await log_page(after, until, limit=limit)
+        sizes.append(len(page))
+        return page
+
+    monkeypatch.setattr(api.platform.reads, "log_page", noted)
     await api.webhook()
     for _ in range(7):
         await api.emitted()
@@ -120,6 +129,7 @@ async def test_what_was_missed_comes_page_after_page(api: Api, monkeypatch: pyte
         await api.emitted()
         (live,) = await attempts_told(reading, 1)
     assert [told["id"] for told in [*missed, live]] == [f"{n}-0" for n in (1, 2, 3, 4, 5, 6, 7, 7, 8)]
+    assert sizes == [2, 2, 2, 1]
 
 
 async def test_an_id_of_a_log_that_was_forgotten_begins_at_its_beginning(api: Api) -> None:
@@ -258,7 +268,8 @@ async def test_a_delivery_is_told_before_its_receiver_has_answered(api: Api) -> 
 )
 async def test_what_cannot_be_asked_is_refused(api: Api, query: str, header: str | None, code: str, said: str) -> None:
     headers = {} if header is None else {"Last_Event_ID": header}
-    status, got, message = await api.refused("GET", f"/v1/stream{query}", **headers)
+    async with asyncio.timeout(20):  # a stream that opens has no end
+        status, got, message = await api.refused("GET", f"/v1/stream{query}", **headers)
     assert (status, got) == (400, code)
     assert said in message
 
@@ -299,7 +310,7 @@ async def test_the_last_message_says_that_the_server_stops_and_where_to_go_on(ap
 
 async def test_there_is_a_most_of_streams(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "MOST_LISTENERS", 1)
-    async with streaming(api) as reading:
+    async with streaming(api) as reading, asyncio.timeout(20):
         await reading.next("open")
         assert (await api.refused("GET", "/v1/stream"))[:2] == (429, "too_many_streams")
 

@@ -22,3 +22,8 @@ class Guard:
     edits: tuple[Edit, ...]
     tests: tuple[str, ...] = ()
     db: str | None = "sqlite"  # what the simulation runs on; None where it does not come
+
+
+def unsimulated(name: str, path: str, old: str, new: str, tests: tuple[str, ...]) -> Guard:
+    """Return a guard of one edit, which the simulation does not come by."""
+    return Guard(name, (Edit(path, old, new),), tests, db=None)

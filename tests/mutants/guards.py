@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.mutants.door import DOOR
 from tests.mutants.engine import ENGINE
 from tests.mutants.features import FEATURES
 from tests.mutants.guard import Guard
 from tests.mutants.plays import PLAYS
 from tests.mutants.postgresql import POSTGRESQL
+from tests.mutants.telling import TELLING
 
-GUARDS: Final[tuple[Guard, ...]] = (*ENGINE, *POSTGRESQL, *FEATURES, *PLAYS)
+GUARDS: Final[tuple[Guard, ...]] = (*ENGINE, *POSTGRESQL, *FEATURES, *PLAYS, *DOOR, *TELLING)

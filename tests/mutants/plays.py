@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.mutants.guard import Edit, Guard
+from tests.mutants.guard import unsimulated as _guard
 
 _FAULTS: Final = ("tests/engine/test_faults.py",)
 _ARMED: Final = ("tests/engine/test_faults_armed.py",)
 _PLAY: Final = ("tests/acceptance/test_play.py",)
 _RECORDINGS: Final = ("tests/acceptance/test_recordings.py",)
 _FORMAT: Final = ("tests/unit/test_plays_recording.py",)
-
-
-def _guard(name: str, path: str, old: str, new: str, tests: tuple[str, ...]) -> Guard:
-    return Guard(name, (Edit(path, old, new),), tests, db=None)
 
 
 PLAYS: Final = (

@@ -75,6 +75,17 @@ async def test_what_is_still_scheduled_is_given_up_and_what_is_in_flight_left_fo
     assert len(step.made) == 1
 
 
+async def test_what_is_being_replayed_already_is_skipped(store: Store, reads: Reads) -> None:
+    replay_id = await kept(store, reads, 2)
+    items = await reads.replayable(UNRESOLVED)
+    await store.replay(items[0].delivery_id, scheduled=False, now=NOW)
+    step = await store.replay_next(replay_id, now=NOW, limit=10)
+    assert step is not None
+    assert ([number for number, _ in step.made], step.skipped) == ([2], 1)
+    (skipped,) = await reads.replay_items(replay_id, which="bad", limit=10)
+    assert (skipped.delivery_id, skipped.skipped) == (items[0].delivery_id, "replayed")
+
+
 async def test_only_a_running_one_goes_on_and_a_done_one_is_left_alone(store: Store, reads: Reads) -> None:
     replay_id = await kept(store, reads, 2)
     await store.set_replay(replay_id, state="paused", now=NOW)
