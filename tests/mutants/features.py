@@ -81,6 +81,37 @@ FEATURES: Final = (
         ("tests/engine/test_certify.py",),
         db=None,
     ),
+    # --- replaying elsewhere, and telling of it
+    Guard(
+        "a URL that is registered for a replay takes the deliveries of one webhook",
+        (Edit("platform/webhooks.py", "        if len(own) > 1:\n", "        if len(own) > 9:\n"),),
+        ("tests/acceptance/test_api_replays.py",),
+        db=None,
+    ),
+    Guard(
+        "a URL that is registered for a replay gets no event by itself",
+        (
+            Edit(
+                "platform/webhooks.py",
+                'Webhook("", of.agent, place.url, (), said',
+                'Webhook("", of.agent, place.url, EVENT_TYPE_NAMES, said',
+            ),
+        ),
+        ("tests/acceptance/test_api_replays.py",),
+        db=None,
+    ),
+    Guard(
+        "nothing is registered for what cannot be replayed",
+        (Edit("platform/deliveries.py", ".id if delivery.state in ENDED else None", ".id"),),
+        ("tests/acceptance/test_api_deliveries.py",),
+        db=None,
+    ),
+    Guard(
+        "how replays stood before somebody listened is not told as news",
+        (Edit("server/stream.py", "            await self._replays.begin()\n", ""),),
+        ("tests/acceptance/test_stream.py",),
+        db=None,
+    ),
     # --- the pytest plugin
     Guard(
         "a test clears no server that keeps its data",
