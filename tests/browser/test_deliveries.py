@@ -19,7 +19,7 @@ AGENTS = itertools.count()
 @pytest.fixture
 def agent(server: RunningServer, receiver: PageReceiver) -> Iterator[str]:
     """An agent with a webhook, a receiver that answers 200, and a clock that runs, before and after."""
-    name = f"agent-{next(AGENTS)}"
+    name = f"listed-{next(AGENTS)}"
     receiver.answers[:] = [200]
     server.api("POST", f"/v1/agents/{name}/webhooks", {"url": receiver.url})
     yield name
