@@ -129,6 +129,7 @@ class Engine:
             for task in self._attempts:
                 task.cancel()
             await asyncio.wait(unfinished)
+        self._lanes.clear()  # one that was cut off before its first turn has told nobody that its slot is free
 
     def _unfinished(self) -> set[asyncio.Future[Any]]:
         """Return the attempts in flight, and those that ended and are not written down yet."""

@@ -94,6 +94,12 @@ class Lanes:
         self.waiting -= len(late)
         return late
 
+    def clear(self) -> None:
+        """Forget all that waits or is in flight: there is nothing of it any more."""
+        self._lanes.clear()
+        self._turn.clear()
+        self.in_flight = self.waiting = 0
+
     def load(self) -> dict[str, int]:
         """Return, per webhook, how many claims are waiting or in flight."""
         return {lane.webhook_id: len(lane.waiting) + lane.in_flight for lane in self._lanes.values()}

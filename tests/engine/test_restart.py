@@ -195,3 +195,11 @@ async def test_a_reset_may_keep_the_webhooks(platform: Platform) -> None:
     await platform.webhooks.create("my-agent", url=URL)
     await platform.reset(keep_webhooks=True)
     assert (await platform.webhooks.find("my-agent", "webhook-123")).url == URL
+
+
+async def test_a_reset_frees_the_slot_of_an_attempt_that_was_about_to_begin(platform: Platform) -> None:
+    await platform.webhooks.create("my-agent", url=URL)
+    await platform.events.emit("my-agent", type="agent.failed")  # handed off, and its task had no turn yet
+    await platform.reset(keep_webhooks=True)
+    accepted = await platform.events.emit("my-agent", type="agent.failed")
+    await platform.deliveries.wait_settled(list(accepted.delivery_ids), timeout_s=5)

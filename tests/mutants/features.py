@@ -112,6 +112,12 @@ FEATURES: Final = (
         ("tests/acceptance/test_stream.py",),
         db=None,
     ),
+    Guard(
+        "a reset frees the slot of an attempt that was about to begin",
+        (Edit("dispatcher/engine.py", "        self._lanes.clear()  # one", "        pass  # one"),),
+        ("tests/engine/test_restart.py",),
+        db=None,
+    ),
     # --- the pytest plugin
     Guard(
         "a test clears no server that keeps its data",
