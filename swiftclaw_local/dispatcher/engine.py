@@ -115,9 +115,8 @@ class Engine:
         if self._loop is not None:
             await self._loop
         self._alarm.cancel()
-        await (
-            self.adding.ended()
-        )  # what is leased as it is added is handed off in a moment, and given back like the rest
+        # what is leased as it is added is handed off in a moment, and given back like the rest
+        await self.adding.ended()
         await self.take_back()
         while unfinished := self._unfinished():
             await asyncio.wait(unfinished)

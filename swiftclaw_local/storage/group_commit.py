@@ -58,9 +58,8 @@ class GroupCommit:
         self._held_up = held_up
         self._committed = committed
         self._rolled_back = rolled_back
-        self._loop = (
-            asyncio.get_running_loop()
-        )  # asked for each time, it costs a system call: whether the process was forked
+        # Kept, because asking for it is a system call each time: whether the process was forked.
+        self._loop = asyncio.get_running_loop()
         self._queue: list[_Entry] = []
         self._looks: list[tuple[Callable[[sqlite3.Connection], Any], asyncio.Future[Any]]] = []
         self._due: asyncio.Handle | None = None
