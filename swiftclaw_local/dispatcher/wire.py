@@ -37,9 +37,8 @@ class Wire(asyncio.BufferedProtocol):
 
     def __init__(self, buffer: ReadBuffer) -> None:
         self.answer: AnswerReader | None = None
-        self._loop = (
-            asyncio.get_running_loop()
-        )  # asked for each time, it costs a system call: whether the process was forked
+        # Kept, because asking for it is a system call each time: whether the process was forked.
+        self._loop = asyncio.get_running_loop()
         self._view = buffer.view
         self._transport: asyncio.Transport | None = None
         self._readable = select.poll()
