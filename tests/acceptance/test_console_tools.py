@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 
 import pytest
 
+from swiftclaw_local.certify.catalog import CHECKS
 from swiftclaw_local.dispatcher.fault_kinds import KIND_NAMES
+from swiftclaw_local.plays.library import BUILT_IN
+from swiftclaw_local.server.console.pages import certify
 from swiftclaw_local.settings import Settings
 from tests.acceptance.api import Api
 from tests.acceptance.browsing import Browser, Html
@@ -33,6 +37,11 @@ async def test_every_kind_of_fault_can_be_armed_from_the_page(browser: Browser) 
     for kind in offered:
         assert (await browser.send("/faults", {"kind": kind, "value": "", "webhook": "", "times": ""})).status == 200
     assert [fault["kind"] for fault in (await browser.twin("/faults.json"))["faults"]] == offered
+
+
+async def test_the_stories_that_come_with_us_are_named(browser: Browser) -> None:
+    page = await browser.page("/faults")
+    assert [name for name in BUILT_IN if f"swiftclaw play {name}" not in page.text] == []
 
 
 async def test_an_armed_fault_is_listed_and_every_page_has_a_stripe_until_it_is_cleared(browser: Browser) -> None:
@@ -100,6 +109,10 @@ async def test_a_receiver_is_certified_and_the_report_shown(browser: Browser) ->
         assert check["why"] in page.text
         assert check["result"] != "fail" or check["page"] in page.text
     assert "It cannot prove that signatures are compared in constant time." in page.text
+    to_see = "/send?agent=my-agent&webhook=webhook-123&fault=missing_signature"
+    assert to_see in page.links
+    filled = await browser.page(to_see)
+    assert (filled.status, "under missing_signature" in filled.text) == (200, True)
     listed = await browser.page("/certify?webhook=webhook-123")
     assert "/certify/crt_1" in listed.links
 
@@ -140,6 +153,14 @@ async def test_a_report_is_given_as_junit_and_as_a_badge(browser: Browser) -> No
         )
 
 
+async def test_what_a_check_sends_can_be_looked_at_and_sent(browser: Browser) -> None:
+    await browser.api.webhook()
+    assert set(certify._LIKE) <= {check.id for check in CHECKS}
+    for fault in set(certify._LIKE.values()):
+        page = await browser.page(f"/send?agent=my-agent&webhook=webhook-123&fault={fault}")
+        assert (fault, page.all("p", role="alert")) == (fault, [])
+
+
 async def test_unknown_reports_and_webhooks_are_404(browser: Browser) -> None:
     for path in ("/certify/crt_9", "/certify/crt_9/junit.xml", "/certify/badge/webhook-999.svg"):
         assert (await browser.page(path)).status == 404
@@ -160,6 +181,7 @@ async def test_an_alert_is_created_fires_and_is_deleted(browser: Browser) -> Non
     await api.emitted()
     page = await browser.page("/alerts")
     assert "1 of 1 in 1h" in page.text
+    assert re.search(r"firing\s*fired \d\d:\d\d:\d\d", page.text)
     assert "firing" in page.text
     told = await browser.twin("/alerts.json")
     assert ([one["state"] for one in told["alerts"]], [one["state"] for one in told["history"]]) == (

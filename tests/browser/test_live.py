@@ -101,16 +101,42 @@ def test_a_server_that_was_gone_brings_what_was_missed(
         with ExitStack() as stack:
             window = OpenWindow(chromium, server.url, stack, name=request.node.name)
             page = live(window)
+            page.route("**/v1/stream", lambda route: route.abort())  # it comes back when all was sent
             server.stop(signal.SIGKILL)
             page.wait_for_selector('#dot:not([data-is="live"])')
+            assert page.inner_text("#dot") in ("reconnecting", "no server, trying again")
             server = start_server(tmp_path, *flags)
             names = [emit(server, "my-agent") for _ in range(3)]
+            assert all(server.api("GET", f"/v1/deliveries/{name}?wait=settled")[0] == 200 for name in names)
+            page.unroute("**/v1/stream")
+            page.wait_for_selector("#dot[data-is=live]:has-text('back, 3 missed')", timeout=15_000)
             for name in names:
-                page.wait_for_selector(f'[data-delivery="{name}"]', timeout=15_000)
-            page.wait_for_selector('#dot[data-is="live"]')
+                page.wait_for_selector(f'[data-delivery="{name}"]')
+            page.wait_for_function("() => document.querySelector('#dot').innerText === 'live'", timeout=15_000)
             window.faults.clear()  # what was asked of a server that was gone
     finally:
         server.stop(signal.SIGKILL)
+
+
+def test_a_part_that_is_fetched_late_says_that_it_is_loading(
+    window: OpenWindow, server: RunningServer, agent: str
+) -> None:
+    emit(server, agent)
+    page = live(window)
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route("**/live/rows?*", hold)
+    name = emit(server, agent)
+    page.wait_for_selector("#sends[aria-busy=true]")
+    assert "loading" in page.evaluate("getComputedStyle(document.querySelector('#sends'), '::after').content")
+    for route in held:
+        route.continue_()
+    page.unroute("**/live/rows?*")
+    page.wait_for_selector(f'[data-delivery="{name}"]')
+    assert page.locator("[aria-busy]").count() == 0
 
 
 def test_the_counts_and_the_icon_follow(

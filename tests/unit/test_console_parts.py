@@ -10,6 +10,7 @@ import pytest
 
 from swiftclaw_local.server.console import charts, words
 from swiftclaw_local.server.console.comparing import compare
+from swiftclaw_local.server.console.pages.replays import stops_text
 from swiftclaw_local.server.console.pretty import pretty
 from swiftclaw_local.server.console.snippets import node_program, python_program
 from swiftclaw_local.server.models import AttemptOut, RequestOut, ResponseOut, StatsPointOut
@@ -115,3 +116,12 @@ def test_times_and_sizes_read_well() -> None:
     assert words.short_id("dlv_01m8adhqtr2q75mwgbx627hn3b") == "dlv_…hn3b"
     assert words.place("http://localhost:8000/hook?a=1") == "localhost:8000/hook?a=1"
     assert words.answer(None, "connect_refused") == "connection refused"
+
+
+def test_a_replay_says_what_stops_it() -> None:
+    assert [stops_text(*given) for given in ((1, 5), (2, None), (0, 1), (0, None))] == [
+        "1 canary, stops when it does not get through, or after 5 failures in a row",
+        "2 canaries, stops when one of them does not get through",
+        "no canaries, stops after 1 failure in a row",
+        "no canaries, never stops by itself",
+    ]

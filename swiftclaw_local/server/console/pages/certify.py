@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
 from aiohttp import web
@@ -23,6 +24,23 @@ from swiftclaw_local.server.shapes import seconds
 
 # The badge's halves, in pixels.
 _LEFT, _RIGHT = 128, 78
+# The fault with which the page Send makes what a check sends; "" where it is a usual event.
+_LIKE: Final = {
+    "SIG-1": "",
+    "SIG-2": "wrong_signature",
+    "SIG-3": "missing_signature",
+    "SIG-4": "wrong_signature",
+    "SIG-5": "tampered_body",
+    "SIG-6": "other_secret",
+    "JSON-1": "truncated_body",
+    "TYPE-2": "unknown_type",
+    "DUP-1": "duplicate",
+    "DUP-2": "duplicate",
+    "DUP-3": "duplicate_simultaneous",
+    "RETRY-1": "lost_reply",
+    "BIG-1": "huge_body",
+    "TIME-1": "",
+}
 _COLORS: Final = {"good": "#146c34", "bad": "#b3161b", "none": "#565b70"}
 
 
@@ -115,9 +133,17 @@ async def show_report(platform: Platform, report_id: str, query: ReportQuery) ->
     only_failed = flag(query.failed)
     if only_failed:
         out.checks = [check for check in out.checks if check.result == "fail"]
-    more = {"only_failed": only_failed, "badge": f"/certify/badge/{out.webhook}.svg"}
+    agent = (await platform.reads.webhook(out.webhook)).agent
+    like = {check.id: _send_like(check.id, agent, out.webhook) for check in out.checks if check.id in _LIKE}
+    more = {"only_failed": only_failed, "badge": f"/certify/badge/{out.webhook}.svg", "like": like}
     title = f"{out.passed}/{out.passed + out.failed + out.warned} {out.webhook} {out.id}"
     return Shown("report.html", title, ReportOut(report=out, at=seconds(kept.made_at)), more)
+
+
+def _send_like(check_id: str, agent: str, webhook_id: str) -> str:
+    """Return the address of the page Send, filled in with what a check sends."""
+    fields = {"agent": agent, "webhook": webhook_id, "fault": _LIKE[check_id]}
+    return "/send?" + urlencode({name: value for name, value in fields.items() if value})
 
 
 async def give_junit(platform: Platform, report_id: str) -> web.StreamResponse:

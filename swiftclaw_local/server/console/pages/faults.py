@@ -7,6 +7,7 @@ from typing import Final
 from swiftclaw_local.dispatcher.fault_kinds import KINDS, Kind
 from swiftclaw_local.events.shapes import SHAPES
 from swiftclaw_local.platform import Platform
+from swiftclaw_local.plays.library import BUILT_IN
 from swiftclaw_local.server.console.blanks import MaybeChance, MaybeCount, MaybeText
 from swiftclaw_local.server.console.page import Action, Page, Shown, Went
 from swiftclaw_local.server.console.pages.frame_actions import Back
@@ -70,6 +71,7 @@ async def show_faults(platform: Platform) -> Shown:
         "shapes": SHAPES,
         "choices": [(webhook.id, f"{webhook.id} ({webhook.agent})") for webhook in webhooks],
         "values": {kind.name: _values(kind) for kind in KINDS},
+        "stories": BUILT_IN,
     }
     return Shown("faults.html", "Faults", FaultsOut(faults=(await list_faults(platform)).data), more)
 

@@ -92,8 +92,18 @@ async def show_one(platform: Platform, replay_id: str) -> Shown:
     replay = await show_replay(platform, replay_id)
     done = replay.total - replay.left - replay.sending
     percent = done * 100 // replay.total if replay.total else 100
-    more = {"replay": replay, "done": done, "bar": _bar(replay)}
+    stops = stops_text(replay.canary, replay.stop_after)
+    more = {"replay": replay, "done": done, "bar": _bar(replay), "stops": stops}
     return Shown("replay.html", f"{percent} % Replay {replay.id}", replay, more=more)
+
+
+def stops_text(canary: int, stop_after: int | None) -> str:
+    """Return what stops a replay: its canaries, failures in a row, or nothing."""
+    row = "" if stop_after is None else f"after {counted(stop_after, 'failure')} in a row"
+    if not canary:
+        return f"no canaries, stops {row}" if row else "no canaries, never stops by itself"
+    fails = "when it does not get through" if canary == 1 else "when one of them does not get through"
+    return f"{counted(canary, 'canary', 'canaries')}, stops {fails}" + (f", or {row}" if row else "")
 
 
 def _bar(replay: ReplayOut) -> list[tuple[str, float, float]]:

@@ -52,6 +52,17 @@ const Console = (() => {
     else toast("The server does not answer.");
   }
 
+  // What is fetched for a part of the page: when it is late, the part says that it is loading, which is not being empty.
+  async function late(element, fetching) {
+    const timer = setTimeout(() => element.setAttribute("aria-busy", "true"), 400);
+    try {
+      return await fetching();
+    } finally {
+      clearTimeout(timer);
+      element.removeAttribute("aria-busy");
+    }
+  }
+
   // A form that stays on its page: sent by the script, answered in JSON.
   async function sendQuietly(form, button) {
     const fields = new URLSearchParams(new FormData(form, button));
@@ -149,5 +160,5 @@ const Console = (() => {
 
   tick();
   setInterval(tick, 500);
-  return { $, all, clock, now, toast, copy, timeText, spanText, rows, move, tick };
+  return { $, all, clock, late, now, toast, copy, timeText, spanText, rows, move, tick };
 })();

@@ -19,9 +19,12 @@
     while (asked) {
       asked = false;
       try {
-        const answer = await fetch(`/live/rows?after=${after}`, { headers: { Accept: "text/html" } });
-        if (!answer.ok) break;
-        const part = new DOMParser().parseFromString(`<table>${await answer.text()}</table>`, "text/html").querySelector("tbody");
+        const text = await Console.late(list.hidden ? $("#nothing") : list, async () => {
+          const answer = await fetch(`/live/rows?after=${after}`, { headers: { Accept: "text/html" } });
+          return answer.ok ? answer.text() : null;
+        });
+        if (text === null) break;
+        const part = new DOMParser().parseFromString(`<table>${text}</table>`, "text/html").querySelector("tbody");
         const next = Number(part.dataset.after);
         if (next < after) { location.reload(); return; } // the log was forgotten
         after = next;

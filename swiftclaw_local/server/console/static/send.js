@@ -11,8 +11,10 @@
     const fields = new URLSearchParams(new FormData(form));
     fields.set("part", "1");
     try {
-      const answer = await fetch(form.dataset.preview, { method: "POST", body: fields, headers: { Accept: "text/html" } });
-      const text = await answer.text();
+      const [answer, text] = await Console.late(shown, async () => {
+        const found = await fetch(form.dataset.preview, { method: "POST", body: fields, headers: { Accept: "text/html" } });
+        return [found, await found.text()];
+      });
       // what was asked for last is what is shown; a page of another kind is an error that the next one may not have
       if (number === asked && answer.ok) shown.innerHTML = text;
     } catch {

@@ -3,10 +3,11 @@
 
 Console.stream = (() => {
   const { $, all, clock } = Console;
+  const BACK_MS = 5000; // so long the dot says what was missed
   const listeners = [];
   const table = $("[data-position]");
   let position = table?.dataset.position ?? null;
-  let missed = 0, tries = 0, abort = null, timer = 0;
+  let missed = 0, tries = 0, abort = null, timer = 0, back = 0;
 
   function dot(is, text) {
     const shown = $("#dot");
@@ -37,9 +38,11 @@ Console.stream = (() => {
   function take(message) {
     if (message.id) position = message.id;
     if (message.kind === "open") {
+      clearTimeout(back);
+      dot("live", tries ? `back, ${message.back_filled} missed` : "live");
+      if (tries) back = setTimeout(() => { if ($("#dot").dataset.is === "live") dot("live", "live"); }, BACK_MS);
       missed = 0;
       tries = 0;
-      dot("live", "live");
       if (message.back_filled) count();
     } else if (message.kind === "end") {
       dot("lost", message.reason === "stopping" ? "server stopped" : "too slow, coming back");
@@ -48,6 +51,8 @@ Console.stream = (() => {
       frozen();
       count();
     } else {
+      // what comes before the stream is open again was missed
+      if (tries) dot("trying", `reconnecting, ${++missed} missed`);
       count();
     }
     for (const listener of listeners) listener(message);
@@ -106,10 +111,11 @@ Console.stream = (() => {
 
   // Put a part of the page in the place of the older one, as the server draws it; not while somebody is at work in it.
   async function refresh(element, address) {
-    const answer = await fetch(address, { headers: { Accept: "text/html" } });
-    if (!answer.ok) return null;
-    const made = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const fresh = made.getElementById(element.id);
+    const made = await Console.late(element, async () => {
+      const answer = await fetch(address, { headers: { Accept: "text/html" } });
+      return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+    });
+    const fresh = made?.getElementById(element.id);
     if (!fresh) return null;
     for (const open of element.querySelectorAll("details[open]")) {
       const same = [...fresh.querySelectorAll("details")].find((one) => one.className === open.className);
