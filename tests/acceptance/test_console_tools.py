@@ -109,6 +109,7 @@ async def test_a_receiver_is_certified_and_the_report_shown(browser: Browser) ->
         assert check["why"] in page.text
         assert check["result"] != "fail" or check["page"] in page.text
     assert "It cannot prove that signatures are compared in constant time." in page.text
+    assert "swiftclaw certify my-agent webhook-123" in page.text
     to_see = "/send?agent=my-agent&webhook=webhook-123&fault=missing_signature"
     assert to_see in page.links
     filled = await browser.page(to_see)
@@ -181,6 +182,8 @@ async def test_an_alert_is_created_fires_and_is_deleted(browser: Browser) -> Non
     await api.emitted()
     page = await browser.page("/alerts")
     assert "1 of 1 in 1h" in page.text
+    (meter,) = page.all("meter")
+    assert float(meter.attributes["value"]) > float(meter.attributes["high"]) >= float(meter.attributes["low"])
     assert re.search(r"firing\s*fired \d\d:\d\d:\d\d", page.text)
     assert "firing" in page.text
     told = await browser.twin("/alerts.json")

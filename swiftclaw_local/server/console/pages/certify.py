@@ -135,7 +135,7 @@ async def show_report(platform: Platform, report_id: str, query: ReportQuery) ->
         out.checks = [check for check in out.checks if check.result == "fail"]
     agent = (await platform.reads.webhook(out.webhook)).agent
     like = {check.id: _send_like(check.id, agent, out.webhook) for check in out.checks if check.id in _LIKE}
-    more = {"only_failed": only_failed, "badge": f"/certify/badge/{out.webhook}.svg", "like": like}
+    more = {"only_failed": only_failed, "badge": f"/certify/badge/{out.webhook}.svg", "like": like, "agent": agent}
     title = f"{out.passed}/{out.passed + out.failed + out.warned} {out.webhook} {out.id}"
     return Shown("report.html", title, ReportOut(report=out, at=seconds(kept.made_at)), more)
 
