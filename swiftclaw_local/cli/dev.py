@@ -91,9 +91,9 @@ def dev(app: App, words: tuple[str, ...], *, form: str | None, **given: Any) -> 
         try:
             took = application.wait_for(place, seconds=wait_s)
             if application.exit_code is None:
-                _say(app, _banner(started, webhook, given, application, took, keys=form == "interactive"), form=form)
+                banner = _banner(started, webhook, given, application, took, keys=form == "interactive")
                 session = _Session(app, client, started=started, webhook=webhook, application=application, form=form)
-                how = session.run()
+                how = session.run(banner)
             else:
                 how = None
         except Stopped as stopped:
@@ -217,16 +217,18 @@ class _Session:
         view = View(0, app.output.id, terminal=app.output.terminal)
         self._lines = Lines(view, wide=form == "interactive", quiet=form == "quiet")
 
-    def run(self) -> Stop | None:
-        """Return why it is to be stopped; None when the command ended by itself."""
+    def run(self, banner: list[str]) -> Stop | None:
+        """Say how it stands, and return why it is to be stopped; None when the command ended by itself."""
         from swiftclaw_local.cli.keys import Ears, single_keys, terminal_keys  # noqa: PLC0415 - as above
 
         wanted = Wanted(types=FOR_PROGRAMS if self._form == "json" else None)
         live = Live(self._client.another(), wanted)
         keys = terminal_keys() if self._form == "interactive" else None
         if keys is None:
+            _say(self._app, banner, form=self._form)
             return self._until_end(Ears(live.messages(), keys_from=None))
-        with single_keys(keys):
+        with single_keys(keys):  # first, so that a key that is typed as soon as it is offered is not shown
+            _say(self._app, banner, form=self._form)
             return self._until_end(Ears(live.messages(), keys_from=keys))
 
     def _until_end(self, ears: Any) -> Stop | None:
