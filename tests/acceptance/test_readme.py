@@ -36,6 +36,7 @@ VARIES: Final = (
     (r"(?m)^< (Date|Server): .*$", r"< \1: ..."),
     (r", \S+( \S+)? ahead of", ", AHEAD of"),
     (r"\(next in [^)]+\)", "(next in N)"),
+    (r"retry 1 of 5 in (1m|[1-5]\ds)", "retry 1 of 5 in N"),  # with a clock that runs
     (r"up after [\d.]+ s", "up after N s"),
     (r" +", " "),
     (r"(\d{3}|-) \d+ (first|test|retry|replay)", r"\1 N \2"),
