@@ -292,11 +292,9 @@ class Engine:
     # --- one attempt --------------------------------------------------------------------------------------------
 
     async def _attempt(self, claim: Claim) -> Mark | None:
-        """Send and decide; return what is to be recorded, None when it was too late to send, or another's by then."""
-        if claim.interruptions and not await self._insist(lambda: self._store.begin_again(claim)):
-            self._watch.tell(claim.delivery_id)
-            return None
-        if is_late(claim, monotonic()):
+        """Send and decide; return what is to be recorded, None when by then it was too late, or not to be sent any more."""
+        begun = not claim.interruptions or await self._insist(lambda: self._store.begin_again(claim))
+        if not begun or is_late(claim, monotonic()):
             await self._insist(lambda: self._store.give_back([claim], now=self._clock.now()))
             self._watch.tell(claim.delivery_id)
             self.wake()

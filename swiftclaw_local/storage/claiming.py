@@ -65,8 +65,13 @@ def give_back(
     connection.executemany(sql.GIVE_BACK_CANCELED, gone)
 
 
-def begin_again(connection: sqlite3.Connection, *, claim: Claim) -> bool:
+def begin_again(connection: sqlite3.Connection, *, subscribers: Subscribers, claim: Claim) -> bool:
     """See `Store.begin_again`."""
+    webhook = subscribers.live(connection).get(claim.webhook_id)
+    if webhook is None or not webhook.enabled:
+        return False
+    if (webhook.url, subscribers.secret(webhook)) != (claim.url, claim.secret):
+        return False
     values = (claim.interruptions + 1, claim.delivery_id, claim.lease_token)
     return connection.execute(sql.BEGIN_AGAIN, values).rowcount == 1
 

@@ -95,9 +95,10 @@ class PostgresMarking:
 
     async def begin_again(self, connection: Connection, *, claim: Claim) -> bool:
         """See `Store.begin_again`."""
-        values = (claim.interruptions + 1, claim.delivery_id, claim.lease_token)
+        values = (claim.interruptions + 1, claim.delivery_id, claim.lease_token, claim.url)
         cursor = await connection.execute(sql.BEGIN_AGAIN, values)
-        return cursor.rowcount == 1
+        box = await cursor.fetchone()
+        return box is not None and self.secret(claim.webhook_id, box[0]) == claim.secret
 
     async def record(self, connection: Connection, marks: list[Mark]) -> list[Recorded | UnknownDelivery]:
         """See `Store.record`."""

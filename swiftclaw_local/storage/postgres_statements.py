@@ -122,7 +122,10 @@ FROM {_rows("g", id="text", lease="int4", known="int4")}, webhook w
 WHERE d.id = g.id AND d.state = 'in_flight' AND d.lease_token = g.lease AND w.id = d.webhook_id
 """  # noqa: S608 - put together from constants
 BEGIN_AGAIN: Final = """
-UPDATE delivery SET interruptions = %b WHERE id = %b AND state = 'in_flight' AND lease_token = %b
+UPDATE delivery d SET interruptions = %b FROM webhook w
+WHERE d.id = %b AND d.state = 'in_flight' AND d.lease_token = %b
+    AND w.id = d.webhook_id AND w.deleted_at IS NULL AND w.enabled AND w.url = %b
+RETURNING w.secret_box
 """
 
 _MARK: Final = {

@@ -300,7 +300,9 @@ class SqliteStore:
 
     async def begin_again(self, claim: Claim) -> bool:
         """See `Store.begin_again`."""
-        return await self._running.writer.run(partial(claiming.begin_again, claim=claim))
+        running = self._running
+        work = partial(claiming.begin_again, subscribers=running.subscribers, claim=claim)
+        return await running.writer.run(work)
 
     def record(self, mark: Mark) -> asyncio.Future[Recorded]:
         """See `Store.record`."""

@@ -143,7 +143,10 @@ class Store(Protocol):
         """Return claims that were not sent to pending, as they were; canceled when the webhook is deleted. Fenced by token."""
 
     async def begin_again(self, claim: Claim) -> bool:
-        """Count, before a delivery that was cut off is sent, that its attempt begins; False when its lease was lost.
+        """Count, before a delivery that was cut off is sent, that its attempt begins.
+
+        False when it must not be sent as it was claimed: its lease was lost, or its webhook deleted, disabled or changed
+        since. It is to be given back then.
 
         A claim that only waited in a process that died is not told from one that was being sent. So the first interruption
         counts for either; from then on only what began. A delivery that never was sent is never given up for it. Safe to

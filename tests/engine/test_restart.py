@@ -12,7 +12,8 @@ import pytest
 from swiftclaw_local.errors import ServerStopping
 from swiftclaw_local.platform import Platform
 from swiftclaw_local.settings import Settings
-from swiftclaw_local.storage.records import DeliveryFilter
+from swiftclaw_local.storage.records import Claim, DeliveryFilter
+from swiftclaw_local.storage.sqlite import SqliteStore
 from swiftclaw_local.storage.states import State
 from tests.engine.conftest import OpenPlatform
 from tests.engine.scripted import ScriptedReceiver
@@ -130,6 +131,39 @@ async def test_an_attempt_cut_off_by_a_crash_is_logged_as_interrupted_and_made_a
         (1, "interrupted", 0),
         (2, "succeeded", 0),
     ]
+
+
+async def test_what_was_cut_off_is_not_sent_again_when_its_webhook_is_deleted_meanwhile(
+    open_platform: OpenPlatform,
+    receiver: ScriptedReceiver,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    platform = await open_platform(settings)
+    webhook, _ = await platform.webhooks.create("my-agent", url=URL)
+    receiver.hold()
+    accepted = await platform.events.emit("my-agent", type="agent.failed")
+    await receiver.arrived(1)
+    image = crash_image(settings, tmp_path / "two")
+    receiver.release()
+    begin_again, asked, deleted = SqliteStore.begin_again, asyncio.Event(), asyncio.Event()
+
+    async def late(store: SqliteStore, claim: Claim) -> bool:
+        asked.set()
+        await deleted.wait()
+        return await begin_again(store, claim)
+
+    monkeypatch.setattr(SqliteStore, "begin_again", late)
+    survivor = await open_platform(image)
+    async with asyncio.timeout(10):
+        await asked.wait()
+    await survivor.webhooks.delete("my-agent", webhook.id)
+    deleted.set()
+    await survivor._engine.settle()
+    assert len(receiver.received) == 1
+    delivery = await survivor.reads.delivery(accepted.delivery_ids[0])
+    assert (delivery.state, delivery.reason) == (State.CANCELED, "webhook_deleted")
 
 
 async def test_what_crashes_the_process_five_times_is_ended_and_can_be_replayed(

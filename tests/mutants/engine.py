@@ -117,7 +117,17 @@ ENGINE: Final = (
     ),
     Guard(
         "what was cut off is counted before it is sent again",
-        (Edit("dispatcher/engine.py", "if claim.interruptions and not", "if claim.interruptions < 0 and not"),),
+        (Edit("dispatcher/engine.py", "begun = not claim.interruptions or", "begun = claim.interruptions >= 0 or"),),
+        ("tests/engine/test_restart.py",),
+    ),
+    Guard(
+        "what was cut off is not sent again once its webhook is deleted, disabled or changed",
+        (Edit("storage/claiming.py", "if webhook is None or not webhook.enabled:", "if webhook is None:"),),
+        ("tests/storage/test_recovery.py",),
+    ),
+    Guard(
+        "what must not be begun again is given back",
+        (Edit("dispatcher/engine.py", "if not begun or is_late(", "if is_late("),),
         ("tests/engine/test_restart.py",),
     ),
     Guard(

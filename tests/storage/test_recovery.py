@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from swiftclaw_local.storage.records import Claim, Opened
+from swiftclaw_local.storage.records import Claim, Opened, WebhookChange
 from swiftclaw_local.storage.states import State
 from tests.storage.databases import Database, ReadableStore
 from tests.storage.laps import claimed, leased
@@ -127,6 +127,31 @@ async def test_what_another_holds_by_now_is_not_begun(database: Database, store:
     store, _ = await restarted(database, store, now=NOW)
     await claimed(store)
     assert not await store.begin_again(late)
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        (None, State.CANCELED),
+        (WebhookChange(enabled=False), State.PENDING),
+        (WebhookChange(url="http://localhost:9/new"), State.PENDING),
+        (WebhookChange(secret="new"), State.PENDING),
+    ],
+)
+async def test_what_was_claimed_before_its_webhook_changed_is_not_begun_and_goes_back(
+    database: Database, store: ReadableStore, claim: Claim, change: WebhookChange | None, state: State
+) -> None:
+    store, _ = await restarted(database, store, now=NOW)
+    (before,) = await claimed(store)
+    if change is None:
+        await store.remove_webhook(before.webhook_id, now=NOW)
+    else:
+        await store.change_webhook(before.webhook_id, change)
+    assert not await store.begin_again(before)
+    await store.give_back([before], now=NOW)
+    delivery = await store.reads().delivery(before.delivery_id)
+    assert (delivery.state, delivery.attempts) == (state, before.attempt_number - 1)
     await store.close()
 
 
