@@ -298,7 +298,9 @@ class World(ABC):
         self._seen = tables
         violations += checks.check_durable(self.outside, tables)
         if settled:
-            violations += checks.check_settled(self.outside, tables)
+            violations += checks.check_settled(
+                self.outside, tables, now=datetime.fromtimestamp(EPOCH + self.loop.now, UTC)
+            )
             violations += checks.check_attempts(self.outside, tables)
             violations += checks.check_bytes(self.outside, tables)
             violations += checks.check_budget(self.outside, tables, retries=len(self.scenario.schedule))
