@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import random
 import socket
-from contextlib import ExitStack
 from typing import Final
 
 CHOSEN: Final = range(20_000, 30_000)  # Linux hands out 32768 and up, macOS and Windows 49152 and up
@@ -27,11 +26,13 @@ def free_port() -> int:
 
 
 def _is_free(port: int) -> bool:
-    with ExitStack() as bound:
-        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-            try:
-                bound.enter_context(socket.socket(family)).bind((address, port))
-            except OSError as error:
-                if error.errno == errno.EADDRINUSE:
-                    return False
-    return True
+    return not (_is_taken(socket.AF_INET, "127.0.0.1", port) or _is_taken(socket.AF_INET6, "::1", port))
+
+
+def _is_taken(family: socket.AddressFamily, address: str, port: int) -> bool:
+    try:
+        with socket.socket(family) as tried:
+            tried.bind((address, port))
+    except OSError as error:  # a machine without IPv6 has no such address: nobody listens there either
+        return error.errno == errno.EADDRINUSE
+    return False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import sqlalchemy
@@ -32,14 +33,19 @@ class Reading:
 
     def _ask(self, ask: Callable[[Connection], T]) -> T:
         try:
-            with self._engine.connect() as connection:
-                try:
-                    return ask(connection)
-                finally:
-                    if self._closed:
-                        connection.detach()  # the pool that it came from is gone, and would leave it open
+            with self._connection() as connection:
+                return ask(connection)
         except sqlalchemy.exc.DBAPIError as error:
             raise StorageUnavailable(f"The database does not answer ({error.orig}).") from None
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            try:
+                yield connection
+            finally:
+                if self._closed:
+                    connection.detach()  # the pool that it came from is gone, and would leave it open
 
     async def _rows(self, statement: Any) -> list[Row[Any]]:
         return await self._read(lambda connection: list(connection.execute(statement).all()))
