@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import signal
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,12 @@ from typing import Any
 import pytest
 
 from tests.acceptance.running import PageReceiver, RunningServer, start_server
-from tests.browser.figures import Figures, percentile
+from tests.browser.figures import Figures
+from tests.browser.watching import assert_seen_at_once
 from tests.browser.window import OpenWindow
 from tests.ports import free_port
 
 AGENTS = itertools.count()
-SEEN_WITHIN_MS = 300
-OBSERVE = """() => { window.seen = {};
-  new MutationObserver(() => { for (const row of document.querySelectorAll('#rows [data-delivery]'))
-    window.seen[row.dataset.delivery] ??= Date.now(); }).observe(document.body, {childList: true, subtree: true}); }"""
 
 
 @pytest.fixture
@@ -45,22 +41,7 @@ def live(window: OpenWindow, **how: Any) -> Any:
 
 
 def test_an_event_is_on_screen_at_once(window: OpenWindow, server: RunningServer, agent: str, figures: Figures) -> None:
-    page = live(window)
-    page.evaluate(OBSERVE)
-    sent: dict[str, float] = {}
-    for _ in range(40):
-        before = time.time() * 1000
-        sent[emit(server, agent)] = before
-        page.wait_for_timeout(50)
-    for name in sent:
-        page.wait_for_selector(f'[data-delivery="{name}"]')
-    seen = page.evaluate("window.seen")
-    waits = [seen[name] - at for name, at in sent.items()]
-    middle, late = percentile(waits, of=0.5), percentile(waits, of=0.95)
-    figures.add(
-        "emit to row on screen, 40 events", f"p50 {middle:.0f} ms, p95 {late:.0f} ms", limit=f"{SEEN_WITHIN_MS} ms"
-    )
-    assert late <= SEEN_WITHIN_MS
+    assert_seen_at_once(live(window), server, agent, figures, what="emit to row on screen", events=40)
 
 
 def test_rows_wait_while_somebody_reads_further_down(window: OpenWindow, server: RunningServer, agent: str) -> None:

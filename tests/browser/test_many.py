@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from swiftclaw_local.storage.tables import METADATA
 from tests.acceptance.running import PageReceiver, RunningServer, serving
 from tests.browser.conftest import SECRET
-from tests.browser.figures import Figures, percentile
+from tests.browser.figures import Figures
 from tests.browser.furnished import SEEN, emit, replay
+from tests.browser.watching import assert_seen_at_once
 from tests.browser.window import OpenWindow
 
 DELIVERIES = 100_000
 PAGE_WITHIN_MS = 1_000
-SEEN_WITHIN_MS = 300
-EVENTS_WATCHED = 20
 # Which share of the log ended how: rows of three deliveries that were really made are copied.
 SHARES = {200: 0.9, 400: 0.07, 500: 0.03}
 # Copies lie further and further back, all of them in the last hour, which the pages of figures sum up.
@@ -29,9 +26,6 @@ _EARLIER = "strftime('%Y-%m-%d %H:%M:%f', {column}, '-' || (n * 0.035) || ' seco
 _COPY = """
 WITH RECURSIVE number(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM number WHERE n < {last})
 INSERT INTO {table} ({names}) SELECT {values} FROM number JOIN {table} AS kept ON kept.{key} = '{id}'"""
-WATCH = """() => { window.seen = {}; new MutationObserver(() => {
-  for (const link of document.querySelectorAll('main a[href^="/deliveries/dlv_"]'))
-    window.seen[link.getAttribute('href').slice(12)] ??= Date.now(); }).observe(document.body, {childList: true, subtree: true}); }"""
 
 
 @pytest.fixture(scope="module")
@@ -117,22 +111,5 @@ def test_a_page_is_there_at_once(
 def test_an_event_is_on_screen_as_soon(
     window: OpenWindow, server: RunningServer, figures: Figures, names: dict[str, str]
 ) -> None:
-    page: Any = window("/")
-    page.wait_for_selector('#dot[data-is="live"]')
-    page.evaluate(WATCH)
-    sent = {}
-    for _ in range(EVENTS_WATCHED):
-        before = time.time() * 1000
-        _, answer = server.api("POST", "/v1/agents/my-agent/events", {"type": "agent.completed"})
-        sent[answer["deliveries"][0]["id"]] = before
-        page.wait_for_timeout(100)
-    page.wait_for_function("ids => ids.every(id => id in window.seen)", arg=list(sent))
-    seen = page.evaluate("window.seen")
-    waits = [seen[id] - at for id, at in sent.items()]
-    late = percentile(waits, of=0.95)
-    figures.add(
-        f"emit to row on screen with {DELIVERIES:,} deliveries, {len(waits)} events",
-        f"p50 {percentile(waits, of=0.5):.0f} ms, p95 {late:.0f} ms",
-        limit=f"{SEEN_WITHIN_MS} ms",
-    )
-    assert late <= SEEN_WITHIN_MS
+    what = f"emit to row on screen with {DELIVERIES:,} deliveries"
+    assert_seen_at_once(window("/"), server, "my-agent", figures, what=what)

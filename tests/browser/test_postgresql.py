@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,18 +17,13 @@ import pytest
 
 from tests.acceptance.running import PageReceiver, RunningServer, environment, serving
 from tests.browser.conftest import SECRET
-from tests.browser.figures import Figures, percentile
+from tests.browser.figures import Figures
 from tests.browser.furnished import SEEN, emit, furnish, replay
 from tests.browser.test_actions import *  # noqa: F403 - the same tests, on another database; their agents have names of their own
 from tests.browser.test_deliveries import *  # noqa: F403 - as above
+from tests.browser.watching import assert_seen_at_once
 from tests.browser.window import OpenWindow
 from tests.postgres_server import PostgresServer
-
-SEEN_WITHIN_MS = 300
-WATCHED = 20
-WATCH = """() => { window.seen = {}; new MutationObserver(() => {
-  for (const row of document.querySelectorAll('#rows [data-delivery]')) window.seen[row.dataset.delivery] ??= Date.now(); })
-  .observe(document.body, {childList: true, subtree: true}); }"""
 
 
 @pytest.fixture(scope="module")
@@ -95,25 +89,8 @@ def test_what_another_dispatcher_sends_is_on_screen_as_soon(
     window: OpenWindow, server: RunningServer, receiver: PageReceiver, other: RunningServer, figures: Figures
 ) -> None:
     server.api("POST", "/v1/agents/elsewhere/webhooks", {"url": receiver.url})
-    page = window("/")
-    page.wait_for_selector('#dot[data-is="live"]')
-    page.evaluate(WATCH)
-    sent: dict[str, float] = {}
-    for _ in range(WATCHED):
-        before = time.time() * 1000
-        _, answer = other.api("POST", "/v1/agents/elsewhere/events", {"type": "agent.completed"})
-        sent[answer["deliveries"][0]["id"]] = before
-        page.wait_for_timeout(100)
-    page.wait_for_function("ids => ids.every(id => id in window.seen)", arg=list(sent))
-    seen = page.evaluate("window.seen")
-    waits = [seen[name] - at for name, at in sent.items()]
-    late = percentile(waits, of=0.95)
-    figures.add(
-        f"emit at another dispatcher to row on screen, {len(waits)} events, PostgreSQL",
-        f"p50 {percentile(waits, of=0.5):.0f} ms, p95 {late:.0f} ms",
-        limit=f"{SEEN_WITHIN_MS} ms",
-    )
-    assert late <= SEEN_WITHIN_MS
+    what = "emit at another dispatcher to row on screen, PostgreSQL"
+    assert_seen_at_once(window("/"), other, "elsewhere", figures, what=what)
 
 
 def test_a_delivery_that_another_dispatcher_makes_through_is_followed(
