@@ -27,7 +27,7 @@ from tests.simulation.outside import Hook, Post
 from tests.simulation.receiver import TIMEOUT_S
 from tests.simulation.scenario import Scenario
 from tests.simulation.strands import PROCESS
-from tests.simulation.wires import SILENT_S, Accident, Line, Lines, Moment, PlainWire, connect_async
+from tests.simulation.wires import LOCK_S, SILENT_S, Accident, Line, Lines, Moment, PlainWire, connect_async
 from tests.simulation.world import EPOCH, Defects, UnreachableError, World
 
 T = TypeVar("T")
@@ -328,7 +328,8 @@ class Dispatchers(World):
         if self.loop.is_frozen(life.number):
             self.note(f"process {life.number} goes on")
             life.frozen[-1] = (life.frozen[-1][0], self.loop.now)
-            self.trouble(2.0)
+            still_waits = any(line.silent for line in self.lines.of(life.number))
+            self.trouble(2.0 + (LOCK_S if still_waits else 0.0))  # its limits passed while it was frozen
             self.loop.thaw(life.number)
 
     def accident(self, line: Line, moment: Moment, words: str) -> Accident | None:

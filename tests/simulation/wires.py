@@ -61,6 +61,7 @@ class Line:
         self.pid = pgconn.backend_pid
         self.process = PROCESS.get()
         self.dead = False
+        self.silent = False  # somebody waits for an answer that never comes
         self.news: list[tuple[str, str]] = []
         self.notices: asyncio.Queue[Notify | None] = asyncio.Queue()
 
@@ -228,10 +229,12 @@ class Wire(psycopg.AsyncConnection[Any]):
         line = self.line
         nobody: Any = line.lines.weather
         nobody.loop.call_later(SILENT_S, line.lines.end, line, context=nobody.nobody.copy())
+        line.silent = True
         try:
             await nobody.loop.create_future()
         except asyncio.CancelledError:
             await asyncio.sleep(LOCK_S)
+            line.silent = False
             self.pgconn.finish()
             raise psycopg.OperationalError("simulated: the network is silent") from None
 
