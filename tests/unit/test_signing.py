@@ -116,7 +116,7 @@ def test_a_prepared_key_is_not_changed_by_signing_with_it() -> None:
 def test_no_more_prepared_keys_are_kept_than_was_decided() -> None:
     for number in range(signing._KEYS_KEPT + 50):
         sign(f"scsec_{number}", b"")
-    kept = signing._prepared.cache_info().currsize
+    kept = signing._halves.cache_info().currsize
     assert kept == signing._KEYS_KEPT
 
 
