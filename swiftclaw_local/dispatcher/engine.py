@@ -25,6 +25,7 @@ from swiftclaw_local.dispatcher.request import HeaderMode, Request, build_reques
 from swiftclaw_local.dispatcher.sender import Exchange, Poster
 from swiftclaw_local.dispatcher.underway import Underway
 from swiftclaw_local.dispatcher.watch import Watch
+from swiftclaw_local.dispatcher.workers import Workers
 from swiftclaw_local.errors import Conflict, EngineStuck, StorageUnavailable
 from swiftclaw_local.logs import Log
 from swiftclaw_local.scheduler.clock import Clock, monotonic
@@ -85,7 +86,8 @@ class Engine:
         self._alerts = alerts
         self._log = log
         self._lanes = Lanes()
-        self._attempts: set[asyncio.Task[None]] = set()
+        self._workers = Workers(self._attempts_from, rested=self._rested)
+        self._beside: set[asyncio.Task[None]] = set()
         self._records: set[asyncio.Future[Recorded]] = set()
         self._store_fails = False
         self._held_back = False
@@ -118,6 +120,7 @@ class Engine:
         # what is leased as it is added is handed off in a moment, and given back like the rest
         await self.adding.ended()
         await self.take_back()
+        self._workers.close()
         while unfinished := self._unfinished():
             await asyncio.wait(unfinished)
 
@@ -125,14 +128,21 @@ class Engine:
         """Cut off the attempts in flight and forget the waiting ones: for a reset, which forgets their deliveries too."""
         self._lanes.withdraw()
         while unfinished := self._unfinished():
-            for task in self._attempts:
+            for task in self._in_hand():
                 task.cancel()
             await asyncio.wait(unfinished)
         self._lanes.clear()  # one that was cut off before its first turn has told nobody that its slot is free
 
+    def _in_hand(self) -> set[asyncio.Task[None]]:
+        """Return the tasks of the attempts in flight, and of what is done beside them."""
+        return self._workers.at_work | self._beside
+
     def _unfinished(self) -> set[asyncio.Future[Any]]:
-        """Return the attempts in flight, and those that ended and are not written down yet."""
-        return {*self._attempts, *self._records}
+        """Return what is in hand, and the attempts that ended and are not written down yet."""
+        return {*self._in_hand(), *self._records}
+
+    def _rests(self) -> bool:
+        return not self._workers.at_work and not self._beside
 
     @property
     def alive(self) -> bool:
@@ -226,12 +236,12 @@ class Engine:
         self._more_in_store = bool(full) or claimed == room
         due_at = await self._store.next_due_at(except_webhooks=full)
         # with attempts in flight, a lane that was full at the claim may have room by now: the next step takes from it
-        if due_at is not None and due_at <= now and not claimed and not self._attempts:
+        if due_at is not None and due_at <= now and not claimed and self._rests():
             if not self._store.shared:
                 raise EngineStuck(f"A delivery is due since {due_at.isoformat()} and cannot be claimed.")
             self._wake_in(STORE_RETRY_S)  # another dispatcher was faster, or is just about to commit
         self._alarm.set(due_at)
-        if not (self._attempts or self._records or self._awake.is_set() or (due_at is not None and due_at <= now)):
+        if self._rests() and not (self._records or self._awake.is_set() or (due_at is not None and due_at <= now)):
             self._idle.set()
         return claimed
 
@@ -250,9 +260,7 @@ class Engine:
             claim = self._next_claim()
             if claim is None:
                 return
-            task = asyncio.create_task(self._attempts_from(claim))
-            self._attempts.add(task)
-            task.add_done_callback(self._attempts_ended)
+            self._workers.begin(claim)
 
     def _next_claim(self) -> Claim | None:
         """Return the claim whose turn it is, None when none may begin."""
@@ -264,7 +272,7 @@ class Engine:
         return self._lanes.take(slots=self._slots)
 
     async def _attempts_from(self, first: Claim) -> None:
-        """Make one attempt after the other while a claim's turn comes: a task for each cost as much as deciding on it.
+        """Make one attempt after the other while a claim's turn comes.
 
         What came of an attempt is written while the next is made: the slot is the receiver's, not the database's.
         """
@@ -283,10 +291,8 @@ class Engine:
                     self._awake.set()
             claim = self._next_claim()
 
-    def _attempts_ended(self, task: asyncio.Task[None]) -> None:
-        self._attempts.discard(task)
-        self._start_attempts()
-        if not self._attempts:
+    def _rested(self) -> None:
+        if self._rests():
             self._awake.set()
 
     # --- one attempt --------------------------------------------------------------------------------------------
@@ -364,7 +370,7 @@ class Engine:
             self._attend(self._record_again(claim, mark))
         else:
             self._not_recorded(claim, error)
-        if not self._records and not self._attempts:
+        if not self._records and self._rests():
             self._awake.set()
 
     async def _record_again(self, claim: Claim, mark: Mark) -> None:
@@ -398,8 +404,12 @@ class Engine:
     def _attend(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something beside the attempts, before the engine counts as idle."""
         task = asyncio.create_task(work)
-        self._attempts.add(task)
-        task.add_done_callback(self._attempts_ended)
+        self._beside.add(task)
+        task.add_done_callback(self._beside_ended)
+
+    def _beside_ended(self, task: asyncio.Task[None]) -> None:
+        self._beside.discard(task)
+        self._rested()
 
     def _not_recorded(self, claim: Claim, error: BaseException) -> None:
         """Tell of a defect of ours, or of a delivery that a reset forgot; what is in flight the next start gives back."""
