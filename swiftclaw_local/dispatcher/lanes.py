@@ -40,7 +40,9 @@ class Lanes:
 
     def put(self, claim: Claim) -> None:
         """Queue a claim behind its webhook's others."""
-        lane = self._lanes.setdefault(claim.webhook_id, Lane(claim.webhook_id))
+        lane = self._lanes.get(claim.webhook_id)
+        if lane is None:
+            lane = self._lanes[claim.webhook_id] = Lane(claim.webhook_id)
         lane.waiting.append(claim)
         self.waiting += 1
         self._line_up(lane)

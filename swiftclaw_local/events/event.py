@@ -14,8 +14,9 @@ from swiftclaw_local.errors import InvalidInput
 from swiftclaw_local.events.catalog import JsonObject
 from swiftclaw_local.events.sendable import EVENT_ID_MAX_LENGTH, MAX_DEPTH, check_json
 
-# 2^63 has 19 digits. With every digit written as 0 they are found ten times as fast as by a regular expression.
-_DIGITS_AS_ZERO: Final = bytes.maketrans(b"123456789", b"000000000")
+# With every digit written as 0 and every bracket as a brace, long numbers and deep nesting are found ten times as fast as
+# by a regular expression. 2^63 has 19 digits.
+_ALIKE: Final = bytes.maketrans(b"123456789[", b"000000000{")
 _LONG_NUMBER: Final = b"0" * 19
 # What a number that is not finite is written as: so wherever it stands, the values are looked at.
 _NULL: Final = b"null"
@@ -54,8 +55,5 @@ def encode_event(*, id: str, type: str, created_at: datetime, data: JsonObject) 
 
 def _may_harm(body: bytes) -> bool:
     """Return whether the bytes leave room for a value that no receiver can read, so that the values must be looked at."""
-    return (
-        _NULL in body
-        or body.count(b"{") + body.count(b"[") > MAX_DEPTH
-        or _LONG_NUMBER in body.translate(_DIGITS_AS_ZERO)
-    )
+    alike = body.translate(_ALIKE)
+    return _NULL in body or _LONG_NUMBER in alike or alike.count(b"{") > MAX_DEPTH

@@ -27,7 +27,8 @@ Work = Callable[[sqlite3.Connection], T]
 # Writes items and returns a result for each, in their order; an error of ours in place of a result means that nothing was
 # written for this one.
 Bulk = Callable[[sqlite3.Connection, list[I]], Sequence[T | SwiftclawError]]
-_Entry = tuple[Bulk[Any, Any], Any, asyncio.Future[Any]]
+# What waits to be written: for each kind its items, and who is told the result of each.
+_Group = dict[Bulk[Any, Any], tuple[list[Any], list[asyncio.Future[Any]]]]
 _Results = list[tuple[asyncio.Future[Any], Any]]
 
 # A group that follows another waits for company while every turn of the loop brings more, but not for more turns than
@@ -60,7 +61,8 @@ class GroupCommit:
         self._rolled_back = rolled_back
         # Kept, because asking for it is a system call each time: whether the process was forked.
         self._loop = asyncio.get_running_loop()
-        self._queue: list[_Entry] = []
+        self._queue: _Group = {}
+        self._waiting = 0
         self._looks: list[tuple[Callable[[sqlite3.Connection], Any], asyncio.Future[Any]]] = []
         self._due: asyncio.Handle | None = None
         self._thread = ThreadPoolExecutor(1, "commits")
@@ -78,7 +80,12 @@ class GroupCommit:
         Raises, when awaited: StorageFull, StorageUnavailable, and the item's own error; then nothing of it was written.
         """
         future: asyncio.Future[T] = self._loop.create_future()
-        self._queue.append((bulk, item, future))
+        kind = self._queue.get(bulk)
+        if kind is None:
+            kind = self._queue[bulk] = ([], [])
+        kind[0].append(item)
+        kind[1].append(future)
+        self._waiting += 1
         if self._due is None and self._commit is None:
             self._go_on()
         return future
@@ -109,7 +116,7 @@ class GroupCommit:
 
     def _wait(self, seen: int, turns: int) -> None:
         """Wait on while a group follows another and every turn of the loop brings more company; else write."""
-        waiting = len(self._queue)
+        waiting = self._waiting
         if self._busy and seen < waiting < LARGEST_GROUP and turns > 0:
             self._due = self._loop.call_soon(self._wait, waiting, turns - 1)
         elif self._held_up():
@@ -120,8 +127,8 @@ class GroupCommit:
     def _flush(self) -> None:
         """Write what waits, and have it committed."""
         self._due = None
-        group, self._queue = self._queue, []
-        self._busy = len(group) > 1
+        group, self._queue = self._queue, {}
+        self._busy, self._waiting = self._waiting > 1, 0
         try:
             results = self._write(group)
         except Exception as error:  # whatever it is: see `_undo`
@@ -131,7 +138,7 @@ class GroupCommit:
             self._commit = commit
             commit.add_done_callback(partial(self._ended, group, results))
 
-    def _ended(self, group: list[_Entry], results: _Results, commit: asyncio.Future[sqlite3.Cursor]) -> None:
+    def _ended(self, group: _Group, results: _Results, commit: asyncio.Future[sqlite3.Cursor]) -> None:
         """A COMMIT was made, or failed: tell the callers, and go on with what came meanwhile."""
         self._commit = None
         error = commit.exception()
@@ -160,29 +167,35 @@ class GroupCommit:
         for future, result in results:
             _resolve(future, result)
 
-    def _undo(self, group: list[_Entry], error: BaseException) -> None:
+    def _undo(self, group: _Group, error: BaseException) -> None:
         """A group failed. Its error is found again, and given to its caller, when each is written alone."""
         if _is_locked(error) and self._locked_looks < _LOCKED_LOOKS:
             self._again_later(group)
         else:
             self._locked_looks = 0
-            for entry in group:
-                self._alone(entry)
+            for bulk, (items, futures) in group.items():
+                for item, future in zip(items, futures, strict=True):
+                    self._alone(bulk, item, future)
 
-    def _again_later(self, group: list[_Entry]) -> None:
+    def _again_later(self, group: _Group) -> None:
         """Somebody else writes: put the group back in front and look again, without blocking the loop."""
         self._locked_looks += 1
-        self._queue = group + self._queue
+        for bulk, (items, futures) in self._queue.items():
+            kind = group.setdefault(bulk, ([], []))
+            kind[0].extend(items)
+            kind[1].extend(futures)
+        self._queue = group
+        self._waiting = sum(len(futures) for _, futures in group.values())
         self._due = self._loop.call_later(_LOCKED_WAIT_S, self._flush)
 
-    def _alone(self, entry: _Entry) -> None:
+    def _alone(self, bulk: Bulk[I, T], item: I, future: asyncio.Future[T]) -> None:
         """Write one by itself, now: this is seldom."""
         try:
-            results = self._write([entry])
+            results = self._write({bulk: ([item], [future])})
             self._commit_now()
         except Exception as error:  # handed to the caller, who knows what to do
-            if not entry[2].done():
-                entry[2].set_exception(translated(error))
+            if not future.done():
+                future.set_exception(translated(error))
         else:
             self._told(results)
 
@@ -193,18 +206,14 @@ class GroupCommit:
             self._roll_back()
             raise
 
-    def _write(self, group: list[_Entry]) -> _Results:
+    def _write(self, group: _Group) -> _Results:
         """Write a group but for the COMMIT, and return each future with its result; or write nothing, and raise."""
-        by_kind: dict[Bulk[Any, Any], list[_Entry]] = {}
-        for entry in group:
-            by_kind.setdefault(entry[0], []).append(entry)
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
             results: _Results = []
-            for bulk, entries in by_kind.items():
-                written = bulk(connection, [item for _, item, _ in entries])
-                results += zip([future for _, _, future in entries], written, strict=True)
+            for bulk, (items, futures) in group.items():
+                results += zip(futures, bulk(connection, items), strict=True)
         except BaseException:
             self._roll_back()
             raise

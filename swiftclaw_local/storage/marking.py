@@ -82,9 +82,8 @@ class Marking:
     def _record_held(self, connection: sqlite3.Connection, marks: list[Mark]) -> list[Recorded] | None:
         """Write marks of held claims, all in two statements; None, and nothing written, when one is not held after all."""
         updates, rows, recorded = [], [], []
-        follow, followed = (
-            (sql.FOLLOW_SUCCESS, _succeeded) if all(map(_is_success, marks)) else (sql.FOLLOW_EDGE, _followed)
-        )
+        all_succeeded = all(map(_is_success, marks))
+        follow, followed = (sql.FOLLOW_SUCCESS, _succeeded) if all_succeeded else (sql.FOLLOW_EDGE, _followed)
         insert, row = (
             (sql.INSERT_PLAIN_ATTEMPT, _plain_row) if all(map(_is_plain, marks)) else (sql.INSERT_ATTEMPT, _row)
         )
@@ -94,7 +93,7 @@ class Marking:
             claim = self._held.pop(made.delivery_id, None)
             if claim is None or claim.lease_token != made.lease_token:
                 return None
-            edge = self._edge(connection, mark, claim.webhook_id)
+            edge = _SUCCEEDED if all_succeeded else self._edge(connection, mark, claim.webhook_id)
             attempt_id = self._ids.new("att", made.ended_at)
             due_text, ended_text = to_text(claim.due_at), to_text(made.ended_at)
             updates.append(followed(edge, made, claim, due_text=due_text, ended_text=ended_text))

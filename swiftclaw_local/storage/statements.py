@@ -31,10 +31,11 @@ attempt: Final = METADATA.tables["attempt"]
 
 def to_text(moment: datetime) -> str:
     """Return an aware UTC time as SQLite keeps it: `2026-11-23 14:10:00.000000`."""
-    return f"{_second(int(moment.timestamp()))}{moment.microsecond:06d}"
+    # an f-string takes a third longer, and a delivery is written with four times
+    return "%s%06d" % (_second(int(moment.timestamp())), moment.microsecond)  # noqa: UP031
 
 
-@lru_cache(maxsize=64)  # isoformat takes twice as long as this look-up, and a delivery is written with four times
+@lru_cache(maxsize=64)  # isoformat takes twice as long as this look-up
 def _second(since_1970: int) -> str:
     return datetime.fromtimestamp(since_1970, UTC).strftime("%Y-%m-%d %H:%M:%S.")
 
