@@ -24,6 +24,7 @@ from swiftclaw_local.dispatcher.lanes import Lanes, is_late
 from swiftclaw_local.dispatcher.request import HeaderMode, Request, build_request
 from swiftclaw_local.dispatcher.sender import Exchange, Poster
 from swiftclaw_local.dispatcher.underway import Underway
+from swiftclaw_local.dispatcher.unrecorded import Unrecorded
 from swiftclaw_local.dispatcher.watch import Watch
 from swiftclaw_local.dispatcher.workers import Workers
 from swiftclaw_local.errors import Conflict, EngineStuck, StorageUnavailable
@@ -88,7 +89,7 @@ class Engine:
         self._lanes = Lanes()
         self._workers = Workers(self._attempts_from, rested=self._rested)
         self._beside: set[asyncio.Task[None]] = set()
-        self._records: set[asyncio.Future[Recorded]] = set()
+        self._unrecorded = Unrecorded(self._recorded)
         self._store_fails = False
         self._held_back = False
         # Deliveries that are being added, which may be leased at once and handed off: a stop waits for them.
@@ -139,7 +140,7 @@ class Engine:
 
     def _unfinished(self) -> set[asyncio.Future[Any]]:
         """Return what is in hand, and the attempts that ended and are not written down yet."""
-        return {*self._in_hand(), *self._records}
+        return {*self._in_hand(), *self._unrecorded}
 
     def _rests(self) -> bool:
         return not self._workers.at_work and not self._beside
@@ -197,8 +198,8 @@ class Engine:
 
     async def told(self) -> None:
         """Wait until the attempts that have ended by now are written down and told of: readers may see them before."""
-        if self._records:
-            await asyncio.wait([*self._records])
+        if self._unrecorded:
+            await asyncio.wait([*self._unrecorded])
 
     async def settle(self) -> None:
         """Wait until nothing is in flight and nothing is due at the clock's present time."""
@@ -241,7 +242,7 @@ class Engine:
                 raise EngineStuck(f"A delivery is due since {due_at.isoformat()} and cannot be claimed.")
             self._wake_in(STORE_RETRY_S)  # another dispatcher was faster, or is just about to commit
         self._alarm.set(due_at)
-        if self._rests() and not (self._records or self._awake.is_set() or (due_at is not None and due_at <= now)):
+        if self._rests() and not (self._unrecorded or self._awake.is_set() or (due_at is not None and due_at <= now)):
             self._idle.set()
         return claimed
 
@@ -266,7 +267,7 @@ class Engine:
         """Return the claim whose turn it is, None when none may begin."""
         if self._stopping:
             return None
-        if self._store_fails or len(self._records) >= MOST_UNRECORDED:
+        if self._store_fails or len(self._unrecorded) >= MOST_UNRECORDED:
             self._held_back = True
             return None
         return self._lanes.take(slots=self._slots)
@@ -355,12 +356,9 @@ class Engine:
 
     def _record(self, claim: Claim, mark: Mark) -> None:
         """Have an attempt written down; nothing waits for it but what is told then."""
-        record = self._store.record(mark)
-        self._records.add(record)
-        record.add_done_callback(partial(self._recorded, claim, mark))
+        self._unrecorded.add(claim, mark, self._store.record(mark))
 
     def _recorded(self, claim: Claim, mark: Mark, record: asyncio.Future[Recorded]) -> None:
-        self._records.discard(record)
         error = record.exception()
         if error is None:
             self._written(claim, mark, record.result())
@@ -370,7 +368,7 @@ class Engine:
             self._attend(self._record_again(claim, mark))
         else:
             self._not_recorded(claim, error)
-        if not self._records and self._rests():
+        if not self._unrecorded and self._rests():
             self._awake.set()
 
     async def _record_again(self, claim: Claim, mark: Mark) -> None:
@@ -420,7 +418,7 @@ class Engine:
     def _store_answered(self) -> None:
         """Go on with what was held back until attempts that ended could be written down."""
         self._store_fails = False
-        if self._held_back and len(self._records) < MOST_UNRECORDED:
+        if self._held_back and len(self._unrecorded) < MOST_UNRECORDED:
             self._held_back = False
             self._start_attempts()
 
