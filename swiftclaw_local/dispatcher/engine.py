@@ -324,7 +324,7 @@ class Engine:
         for other in others:
             twin = MarkSucceeded(replace(other.attempt, lease_token=-claim.lease_token))
             recorded = await self._insist(partial(self._store.record, twin))
-            self._tell(claim, twin, recorded, retries_max=len(self._schedule_of(claim)))
+            self._tell(claim, twin, recorded)
         return mark_under(hit, first)
 
     async def _send(self, claim: Claim, request: Request) -> Exchange:
@@ -382,7 +382,7 @@ class Engine:
             self._written(claim, mark, recorded)
 
     def _written(self, claim: Claim, mark: Mark, recorded: Recorded) -> None:
-        self._tell(claim, mark, recorded, retries_max=len(self._schedule_of(claim)))
+        self._tell(claim, mark, recorded)
         self._watch.tell(claim.delivery_id)
         if self._faults.releasing:
             self._attend(self._release(claim.delivery_id))
@@ -422,11 +422,12 @@ class Engine:
             self._held_back = False
             self._start_attempts()
 
-    def _tell(self, claim: Claim, mark: Mark, recorded: Recorded, *, retries_max: int) -> None:
+    def _tell(self, claim: Claim, mark: Mark, recorded: Recorded) -> None:
         if mark.attempt.fault is None and self._journal.only_counts(recorded.state, mark.attempt.duration_ms):
             return
         due_at = mark.due_at if isinstance(mark, MarkRetry) else None
         reason = mark.reason if isinstance(mark, MarkDead) else None
+        retries_max = len(self._schedule_of(claim))
         self._journal.add(sent(claim, mark.attempt, recorded, retries_max=retries_max, reason=reason, due_at=due_at))
         if due_at is not None:
             self._alarm.bring_forward(due_at)

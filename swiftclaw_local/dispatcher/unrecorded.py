@@ -46,4 +46,6 @@ class Unrecorded:
             try:
                 self._ended(claim, mark, record)
             except Exception as error:  # as the loop tells of a callback's; the others are done all the same
-                record.get_loop().call_exception_handler({"message": "A record's end was not told.", "exception": error})
+                record.get_loop().call_exception_handler(
+                    {"message": "A record's end was not told.", "exception": error}
+                )

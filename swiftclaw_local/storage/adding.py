@@ -128,14 +128,15 @@ class Adding:
         self, owed: _Owed, webhooks: list[tuple[Subscriber, bool]], deliveries: list[tuple[Any, ...]]
     ) -> Accepted:
         """Put one delivery's row per (webhook, whether it is leased at once) with the others."""
-        claims, new = [], []
+        ids, claims, new = [], [], []
         for webhook, leased in webhooks:
             delivery_id = self._ids.new("dlv", owed.now)
+            ids.append(delivery_id)
             new.append(_new(delivery_id, owed, webhook, leased=leased))
             deliveries.append(_delivery_row(delivery_id, owed, webhook, leased=leased))
             if leased:
                 claims.append(self._claim(delivery_id, owed, webhook))
-        return Accepted(owed.event, tuple(one.id for one in new), tuple(claims), tuple(new))
+        return Accepted(owed.event, tuple(ids), tuple(claims), tuple(new))
 
     def _claim(self, delivery_id: str, owed: _Owed, webhook: Subscriber) -> Claim:
         event = owed.event
