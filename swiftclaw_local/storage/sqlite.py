@@ -16,11 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from swiftclaw_local.errors import UnknownWebhook
+from swiftclaw_local.errors import EventIdTaken, UnknownWebhook
 from swiftclaw_local.ids import IdFactory
 from swiftclaw_local.storage import changes, claiming, replaying
 from swiftclaw_local.storage.adding import Adding, NewEvent
 from swiftclaw_local.storage.group_commit import GroupCommit, Work
+from swiftclaw_local.storage.held import Held
 from swiftclaw_local.storage.marking import Marking
 from swiftclaw_local.storage.migrate import check_version, make_database, upgrade
 from swiftclaw_local.storage.queries import SqlReads, read_engine
@@ -58,7 +59,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """What a store has while it is open. `held` are the claims whose lease this process has, by delivery."""
+    """What a store has while it is open."""
 
     connection: sqlite3.Connection
     box: SecretBox
@@ -67,19 +68,13 @@ class _Running:
     subscribers: Subscribers
     adding: Adding
     marking: Marking
-    held: dict[str, Claim]
+    held: Held
 
-    def hold(self, accepted: Accepted) -> Accepted:
-        """Remember what was leased at once."""
-        for claim in accepted.claims:
-            self.held[claim.delivery_id] = claim
-        return accepted
-
-    def let_go(self, delivery_id: str, lease_token: int) -> None:
-        """Forget a claim, unless the delivery was claimed again meanwhile."""
-        claim = self.held.get(delivery_id)
-        if claim is not None and claim.lease_token == lease_token:
-            del self.held[delivery_id]
+    def add_events(self, connection: sqlite3.Connection, wanted: list[NewEvent]) -> list[Accepted | EventIdTaken]:
+        """Add events, and take note of what was leased."""
+        added = self.adding.add_events(connection, wanted)
+        self.held.lease([claim for one in added if isinstance(one, Accepted) for claim in one.claims])
+        return added
 
 
 class SqliteStore:
@@ -134,16 +129,21 @@ class SqliteStore:
 
     def _run(self, connection: sqlite3.Connection, box: SecretBox) -> _Running:
         checkpoints = Checkpoints(self.path)
-        subscribers = Subscribers(box)
-        held: dict[str, Claim] = {}
+        subscribers, held = Subscribers(box), Held()
+
+        def committed() -> None:
+            checkpoints.written()
+            held.committed()
+
+        def rolled_back() -> None:
+            subscribers.forget()
+            held.rolled_back()
+
         writer = GroupCommit(
-            connection,
-            held_up=lambda: checkpoints.beginning_anew,
-            committed=checkpoints.written,
-            rolled_back=subscribers.forget,
+            connection, held_up=lambda: checkpoints.beginning_anew, committed=committed, rolled_back=rolled_back
         )
         adding = Adding(self._ids, subscribers)
-        marking = Marking(self._ids, subscribers, held)
+        marking = Marking(self._ids, subscribers, held.claims)
         checkpoints.start()
         return _Running(connection, box, checkpoints, writer, subscribers, adding, marking, held)
 
@@ -220,34 +220,38 @@ class SqliteStore:
 
     # --- events and deliveries ----------------------------------------------------------------------------------
 
-    async def add_event(
+    def add_event(
         self,
         event: StoredEvent,
         *,
         now: datetime,
         only_webhook: str | None = None,
         lease_unless_full: frozenset[str] | None = None,
-    ) -> Accepted:
+    ) -> asyncio.Future[Accepted]:
         """See `Store.add_event`."""
         running = self._running
-        wanted = NewEvent(event, now, only_webhook, lease_unless_full)
-        return running.hold(await running.writer.put(running.adding.add_events, wanted))
+        return running.writer.put(running.add_events, NewEvent(event, now, only_webhook, lease_unless_full))
 
     async def add_delivery(
         self, event: StoredEvent, webhook_id: str, *, now: datetime, trigger: Trigger, scheduled: bool, lease: bool
     ) -> Accepted:
         """See `Store.add_delivery`."""
         running = self._running
-        work = partial(
-            running.adding.add_delivery,
-            event=event,
-            webhook_id=webhook_id,
-            now=now,
-            trigger=trigger,
-            scheduled=scheduled,
-            lease=lease,
-        )
-        return running.hold(await running.writer.run(work))
+
+        def work(connection: sqlite3.Connection) -> Accepted:
+            accepted = running.adding.add_delivery(
+                connection,
+                event=event,
+                webhook_id=webhook_id,
+                now=now,
+                trigger=trigger,
+                scheduled=scheduled,
+                lease=lease,
+            )
+            running.held.lease(accepted.claims)
+            return accepted
+
+        return await running.writer.run(work)
 
     async def replay(self, delivery_id: str, *, now: datetime, scheduled: bool, to_webhook: str | None = None) -> str:
         """See `Store.replay`."""
@@ -277,18 +281,21 @@ class SqliteStore:
         due_at = await self.next_due_at()
         if due_at is None or due_at > now:
             return []
-        running = self._running
-        work = partial(
-            claiming.claim_due,
-            subscribers=running.subscribers,
-            now=now,
-            limit=limit,
-            per_webhook=per_webhook,
-            busy=dict(busy),
-        )
-        claims = await running.writer.run(work)
-        running.held.update((claim.delivery_id, claim) for claim in claims)
-        return claims
+        running, busy = self._running, dict(busy)
+
+        def work(connection: sqlite3.Connection) -> list[Claim]:
+            claims = claiming.claim_due(
+                connection,
+                subscribers=running.subscribers,
+                now=now,
+                limit=limit,
+                per_webhook=per_webhook,
+                busy=busy,
+            )
+            running.held.lease(claims)
+            return claims
+
+        return await running.writer.run(work)
 
     async def give_back(self, claims: Sequence[Claim], *, now: datetime) -> None:
         """See `Store.give_back`."""
@@ -296,7 +303,7 @@ class SqliteStore:
         work = partial(claiming.give_back, subscribers=running.subscribers, claims=claims, now=now)
         await running.writer.run(work)
         for claim in claims:
-            running.let_go(claim.delivery_id, claim.lease_token)
+            running.held.let_go(claim)
 
     async def begin_again(self, claim: Claim) -> bool:
         """See `Store.begin_again`."""

@@ -8,7 +8,7 @@ middle of the COMMIT. Calling again with the same event id or lease token is saf
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -92,14 +92,14 @@ class Store(Protocol):
 
     # --- events and deliveries ----------------------------------------------------------------------------------
 
-    async def add_event(
+    def add_event(
         self,
         event: StoredEvent,
         *,
         now: datetime,
         only_webhook: str | None = None,
         lease_unless_full: frozenset[str] | None = None,
-    ) -> Accepted:
+    ) -> Awaitable[Accepted]:
         """Add the event and one delivery per webhook that matches (decision D17), due at max(now, event.created_at).
 
         Disabled webhooks match too; their deliveries wait. With `only_webhook` only that one gets it, if it matches.

@@ -95,7 +95,7 @@ async def test_what_a_failing_group_wrote_is_gone_and_each_is_written_by_itself(
 
 async def test_a_caller_who_went_away_does_not_disturb_the_others_of_its_group(store: Store, reads: Reads) -> None:
     await store.add_webhook(webhook(), secret="s")
-    tasks = [asyncio.create_task(store.add_event(event(number), now=NOW)) for number in range(3)]
+    tasks = [asyncio.ensure_future(store.add_event(event(number), now=NOW)) for number in range(3)]
     await asyncio.sleep(0)  # all have asked; nothing is written yet
     tasks[1].cancel()
     results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -119,7 +119,7 @@ async def test_a_claim_of_a_caller_who_went_away_fences_the_owner_before_it(stor
 
 async def test_what_is_asked_for_just_before_closing_is_written(store: ReadableStore, database: Database) -> None:
     await store.add_webhook(webhook(), secret="s")
-    task = asyncio.create_task(store.add_event(event(), now=NOW, lease_unless_full=LEASE))
+    task = asyncio.ensure_future(store.add_event(event(), now=NOW, lease_unless_full=LEASE))
     await asyncio.sleep(0)
     await store.close()
     assert len((await task).claims) == 1

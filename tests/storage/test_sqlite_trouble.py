@@ -17,6 +17,7 @@ from swiftclaw_local.errors import StorageFull, StorageUnavailable, UnknownDeliv
 from swiftclaw_local.ids import IdFactory
 from swiftclaw_local.storage import group_commit, sqlite_file, statements
 from swiftclaw_local.storage.group_commit import GroupCommit
+from swiftclaw_local.storage.records import Accepted
 from swiftclaw_local.storage.sqlite import SqliteStore
 from swiftclaw_local.storage.sqlite_file import Checkpoints
 from swiftclaw_local.storage.states import State
@@ -77,6 +78,28 @@ async def test_a_result_that_a_full_disk_refused_is_written_when_there_is_space_
     await store.add_event(event(99), now=NOW)
 
 
+async def test_only_what_was_committed_is_held_as_leased(store: SqliteStore) -> None:
+    claim = await leased(store)
+    store._running.connection.execute(
+        "CREATE TEMP TRIGGER refuse BEFORE INSERT ON attempt BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    )
+    adding = store.add_event(
+        event(2), now=NOW, lease_unless_full=frozenset()
+    )  # written, and rolled back with the other
+    added, recorded = await asyncio.gather(adding, store.record(succeeded(claim)), return_exceptions=True)
+    assert isinstance(recorded, sqlite3.IntegrityError)
+    assert isinstance(added, Accepted)
+    assert store._running.held.claims == {claim.delivery_id: claim for claim in added.claims}
+
+
+async def test_an_event_that_was_there_already_leases_nothing(store: SqliteStore) -> None:
+    (claim,) = (await store.add_event(event(1), now=NOW, lease_unless_full=frozenset())).claims
+    adding = [store.add_event(event(number), now=NOW, lease_unless_full=frozenset()) for number in (1, 2)]
+    again, new = await asyncio.gather(*adding)
+    assert (again.known, again.claims, len(new.claims)) == (True, (), 1)
+    assert set(store._running.held.claims) == {claim.delivery_id, *new.delivery_ids}
+
+
 @pytest.fixture
 def locked(path: Path) -> Iterator[sqlite3.Connection]:
     """Another connection, to hold the write lock with."""
@@ -88,9 +111,9 @@ async def test_a_lock_held_by_another_is_waited_for_without_blocking(
     store: SqliteStore, locked: sqlite3.Connection, path: Path
 ) -> None:
     locked.execute("BEGIN IMMEDIATE")
-    first = asyncio.create_task(store.add_event(event(1), now=NOW))
+    first = asyncio.ensure_future(store.add_event(event(1), now=NOW))
     await asyncio.sleep(0.01)  # looks and finds it locked; the loop goes on meanwhile
-    second = asyncio.create_task(store.add_event(event(2), now=NOW))
+    second = asyncio.ensure_future(store.add_event(event(2), now=NOW))
     assert not first.done()
     locked.execute("ROLLBACK")
     await asyncio.gather(first, second)
