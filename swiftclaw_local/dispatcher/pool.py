@@ -37,7 +37,7 @@ class Pool:
 
     def put(self, origin: Origin, wire: Wire) -> None:
         """Keep a connection, or close it when it is not fit or its receiver let one die."""
-        if not wire.keep() or self._is_distrusted(origin):
+        if not wire.keep() or (self._distrusted and self._is_distrusted(origin)):
             wire.abort()
             return
         self._idle.setdefault(origin, []).append((wire, monotonic()))
@@ -61,7 +61,7 @@ class Pool:
         self._idle.clear()
 
     def _is_distrusted(self, origin: Origin) -> bool:
-        return bool(self._distrusted) and self._distrusted.get(origin, 0.0) > monotonic()
+        return self._distrusted.get(origin, 0.0) > monotonic()
 
     def _sweep(self) -> None:
         """Close what was idle for too long, and come again while anything is kept."""

@@ -16,7 +16,7 @@ from swiftclaw_local.hot_value import hot_value
 from swiftclaw_local.ids import IdFactory
 from swiftclaw_local.storage import statements as sql
 from swiftclaw_local.storage.records import Accepted, Claim, NewDelivery, StoredEvent, Trigger
-from swiftclaw_local.storage.statements import all_or_none, to_blob, to_text
+from swiftclaw_local.storage.statements import all_or_none, to_text
 from swiftclaw_local.storage.states import State
 from swiftclaw_local.storage.subscribers import Subscriber, Subscribers
 
@@ -200,7 +200,7 @@ def _event_row(owed: _Owed) -> tuple[Any, ...]:
     """Return the values of INSERT_EVENT."""
     event = owed.event
     created = owed.now_text if event.created_at is owed.now else to_text(event.created_at)
-    return (event.id, event.type, event.agent, created, owed.now_text, to_blob(event.body))
+    return (event.id, event.type, event.agent, created, owed.now_text, bytearray(event.body))
 
 
 def _delivery_row(delivery_id: str, owed: _Owed, webhook: Subscriber, *, leased: bool) -> tuple[Any, ...]:

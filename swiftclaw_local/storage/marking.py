@@ -268,7 +268,7 @@ def _plain_row(
         ended_text,
         made.duration_ms,
         made.url,
-        to_blob(made.request_head),
+        bytearray(made.request_head),
         made.signature,
         made.status,
         to_blob(made.response_head),

@@ -21,6 +21,7 @@ from sqlalchemy.sql import ClauseElement
 from swiftclaw_local.storage.states import State
 from swiftclaw_local.storage.tables import METADATA
 
+_THREE_DIGITS: Final = tuple(f"{number:03d}" for number in range(1000))
 _DIALECT: Final = sqlite.dialect(paramstyle="qmark")
 
 webhook: Final = METADATA.tables["webhook"]
@@ -31,8 +32,9 @@ attempt: Final = METADATA.tables["attempt"]
 
 def to_text(moment: datetime) -> str:
     """Return an aware UTC time as SQLite keeps it: `2026-11-23 14:10:00.000000`."""
-    # an f-string takes a third longer, and a delivery is written with four times
-    return "%s%06d" % (_second(int(moment.timestamp())), moment.microsecond)  # noqa: UP031
+    # put together from what is written already: a format takes half as long again, and a delivery has four times
+    thousands, ones = divmod(moment.microsecond, 1000)
+    return _second(int(moment.timestamp())) + _THREE_DIGITS[thousands] + _THREE_DIGITS[ones]
 
 
 @lru_cache(maxsize=64)  # isoformat takes twice as long as this look-up

@@ -33,14 +33,14 @@ class Admission:
         self._free = admitted
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def enter(self) -> None:
-        """Wait for room and take it."""
+    def enter(self) -> asyncio.Future[None] | None:
+        """Take room; return what to wait for when there is none."""
         if self._free > 0:
             self._free -= 1
-            return
+            return None
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
-        await turn
+        return turn
 
     def leave(self) -> None:
         """Give the room to whoever waits longest."""
@@ -119,7 +119,8 @@ class Engine:
             await self._emit()
 
     async def _emit(self) -> None:
-        await self._admission.enter()
+        if (turn := self._admission.enter()) is not None:
+            await turn
         await self._platform.events.emit(AGENT, type=EVENT_TYPE, data=self._data, exact=True)
 
 
