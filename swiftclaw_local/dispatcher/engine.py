@@ -301,7 +301,7 @@ class Engine:
     async def _attempt(self, claim: Claim) -> Mark | None:
         """Send and decide; return what is to be recorded, None when by then it was too late, or not to be sent any more."""
         begun = not claim.interruptions or await self._insist(lambda: self._store.begin_again(claim))
-        if not begun or is_late(claim, monotonic()):
+        if not begun or (claim.begin_by is not None and is_late(claim, monotonic())):
             await self._insist(lambda: self._store.give_back([claim], now=self._clock.now()))
             self._watch.tell(claim.delivery_id)
             self.wake()
@@ -311,12 +311,17 @@ class Engine:
         if hit is not None:
             return await self._attempt_under(hit, claim, started_at)
         request = build_request(claim, mode=self._settings.headers, now=started_at)
-        return self._mark(claim, request, await self._send(claim, request), started_at=started_at)
+        try:
+            exchange = await self._sender.post(request)
+        except Exception as error:
+            exchange = self._unsent(claim, error)
+        return self._mark(claim, request, exchange, started_at=started_at)
 
     async def _attempt_under(self, hit: Hit, claim: Claim, started_at: datetime) -> Mark:
         """Make an attempt as a fault has it. A second request at the same time gets its own row, before the first one's."""
         requests = requests_under(hit, claim, mode=self._settings.headers, now=started_at)
-        exchanges = await asyncio.gather(*(self._send(claim, request) for request in requests))
+        posts = await asyncio.gather(*map(self._sender.post, requests), return_exceptions=True)
+        exchanges = [post if isinstance(post, Exchange) else self._unsent(claim, post) for post in posts]
         made = list(zip(requests, exchanges, strict=True)) or [
             (Request(claim.url, b"", "", b""), Exchange(unsent(hit), 0))
         ]
@@ -327,12 +332,10 @@ class Engine:
             self._tell(claim, twin, recorded)
         return mark_under(hit, first)
 
-    async def _send(self, claim: Claim, request: Request) -> Exchange:
-        try:
-            return await self._sender.post(request)
-        except Exception as error:  # a defect of the sender must not cost the delivery: it is retried as unanswered
-            self._log.exception(logs.STEP_FAILED, step="send", delivery_id=claim.delivery_id)
-            return Exchange(Unanswered(Cause.INTERNAL, type(error).__name__), 0)
+    def _unsent(self, claim: Claim, error: BaseException) -> Exchange:
+        """Return what to make of a defect of the sender: it must not cost the delivery, which is retried as unanswered."""
+        self._log.error(logs.STEP_FAILED, step="send", delivery_id=claim.delivery_id, exc_info=error)
+        return Exchange(Unanswered(Cause.INTERNAL, type(error).__name__), 0)
 
     def _mark(
         self, claim: Claim, request: Request, exchange: Exchange, *, started_at: datetime, hit: Hit | None = None
@@ -344,7 +347,8 @@ class Engine:
             exchange = Exchange(outcome, exchange.duration_ms)
         schedule = self._schedule_of(claim)
         decision = decide(exchange.outcome, retries_used=claim.retries_used, now=ended_at, schedule=schedule)
-        decision = with_jitter(decision, now=ended_at, part=self._settings.jitter, random=self._random)
+        if self._settings.jitter:
+            decision = with_jitter(decision, now=ended_at, part=self._settings.jitter, random=self._random)
         fault = None if hit is None else str(hit.fault)
         attempt = attempt_made(claim, request, exchange, started_at=started_at, ended_at=ended_at, fault=fault)
         return mark_of(attempt, decision)
