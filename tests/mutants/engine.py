@@ -13,14 +13,23 @@ _SPLIT: Final = """            connection.execute("COMMIT")
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(sql.INSERT_DELIVERY, deliveries)
             return [*accepted]"""
-_CLAIM_LATER: Final = """        claims = await running.writer.run(work)
+_CLAIM: Final = """            running.held.lease(claims)
+            return claims
+
+        return await running.writer.run(work)
+"""
+_CLAIM_LATER: Final = """            running.held.lease(claims)
+            return claims
+
+        claims = await running.writer.run(work)
         await running.writer.run(
             lambda connection: connection.executemany(
                 "UPDATE delivery SET state = 'in_flight', lease_token = lease_token + 1, claimed_at = ? WHERE id = ?",
                 [(claim.due_at.strftime("%Y-%m-%d %H:%M:%S.%f"), claim.delivery_id) for claim in claims],
             )
         )
-        running.held"""
+        return claims
+"""
 
 ENGINE: Final = (
     Guard(
@@ -64,11 +73,7 @@ ENGINE: Final = (
                 "    connection.executemany(sql.CLAIM, [(written, row[1]) for row in rows])\n",
                 "",
             ),
-            Edit(
-                "storage/sqlite.py",
-                "        claims = await running.writer.run(work)\n        running.held",
-                _CLAIM_LATER,
-            ),
+            Edit("storage/sqlite.py", _CLAIM, _CLAIM_LATER),
         ),
         ("tests/storage/test_claims.py",),
     ),
@@ -116,6 +121,11 @@ ENGINE: Final = (
         ("tests/storage/test_recovery.py", "tests/engine/test_restart.py"),
     ),
     Guard(
+        "only what was committed is held as leased",
+        (Edit("storage/sqlite.py", "            held.rolled_back()\n", ""),),
+        ("tests/storage/test_sqlite_trouble.py",),
+    ),
+    Guard(
         "what was cut off is counted before it is sent again",
         (Edit("dispatcher/engine.py", "begun = not claim.interruptions or", "begun = claim.interruptions >= 0 or"),),
         ("tests/engine/test_restart.py",),
@@ -127,7 +137,7 @@ ENGINE: Final = (
     ),
     Guard(
         "what must not be begun again is given back",
-        (Edit("dispatcher/engine.py", "if not begun or is_late(", "if is_late("),),
+        (Edit("dispatcher/engine.py", "if not begun or (claim", "if (claim"),),
         ("tests/engine/test_restart.py",),
     ),
     Guard(
@@ -180,7 +190,7 @@ ENGINE: Final = (
         (
             Edit(
                 "dispatcher/engine.py",
-                "if self._store_fails or len(self._records) >= MOST_UNRECORDED:",
+                "if self._store_fails or len(self._unrecorded) >= MOST_UNRECORDED:",
                 "if self._store_fails:",
             ),
         ),
@@ -191,8 +201,8 @@ ENGINE: Final = (
         (
             Edit(
                 "dispatcher/engine.py",
-                "if self._store_fails or len(self._records) >= MOST_UNRECORDED:",
-                "if len(self._records) >= MOST_UNRECORDED:",
+                "if self._store_fails or len(self._unrecorded) >= MOST_UNRECORDED:",
+                "if len(self._unrecorded) >= MOST_UNRECORDED:",
             ),
         ),
         ("tests/engine/test_store_trouble.py",),
