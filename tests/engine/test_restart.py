@@ -113,6 +113,18 @@ async def test_an_orderly_stop_lets_the_attempt_in_flight_end_and_gives_the_wait
     assert len({sent.body for sent in receiver.received}) == len(receiver.received) == 3
 
 
+async def test_after_a_stop_no_task_of_the_engine_is_left(
+    open_platform: OpenPlatform, receiver: ScriptedReceiver, settings: Settings
+) -> None:
+    before = asyncio.all_tasks()
+    platform = await open_platform(settings)
+    await platform.webhooks.create("my-agent", url=URL)
+    accepted = [await platform.events.emit("my-agent", type="agent.failed") for _ in range(3)]
+    await platform.deliveries.wait_attempted([one.delivery_ids[0] for one in accepted], timeout_s=5)
+    await platform.stop()
+    assert asyncio.all_tasks() == before
+
+
 async def test_an_attempt_cut_off_by_a_crash_is_logged_as_interrupted_and_made_again(
     open_platform: OpenPlatform, receiver: ScriptedReceiver, settings: Settings, tmp_path: Path
 ) -> None:
