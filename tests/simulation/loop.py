@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import warnings
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -103,7 +104,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
             coroutine: Any = task.get_coro()
             if not task.done():
                 task._log_destroy_pending = False  # type: ignore[attr-defined]  # they died on purpose
-                with suppress(RuntimeError, unheard):
+                with suppress(RuntimeError, unheard), warnings.catch_warnings():
+                    warnings.simplefilter("ignore", RuntimeWarning)  # some died before their first step
                     coroutine.close()
         self._tasks = []
 
