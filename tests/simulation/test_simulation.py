@@ -20,7 +20,7 @@ from tests.simulation.__main__ import told
 from tests.simulation.cluster import Cluster
 from tests.simulation.run import simulate, simulate_shared
 
-# As many as fit into the time that a test run may take; `make simulate-long` runs 5,000.
+# As many as fit into the time that a test run may take, of which one process each dies on average; `make simulate-long` runs 5,000.
 SEEDS: Final = range(21, 61)
 REPEATED: Final = (3, 17, 48, 89, 136)
 # Each costs a second, as the world stands still while PostgreSQL answers: a few in which much goes wrong.

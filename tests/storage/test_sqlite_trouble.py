@@ -83,9 +83,8 @@ async def test_only_what_was_committed_is_held_as_leased(store: SqliteStore) -> 
     store._running.connection.execute(
         "CREATE TEMP TRIGGER refuse BEFORE INSERT ON attempt BEGIN SELECT RAISE(ABORT, 'refused'); END"
     )
-    adding = store.add_event(
-        event(2), now=NOW, lease_unless_full=frozenset()
-    )  # written, and rolled back with the other
+    # written, and rolled back with the other
+    adding = store.add_event(event(2), now=NOW, lease_unless_full=frozenset())
     added, recorded = await asyncio.gather(adding, store.record(succeeded(claim)), return_exceptions=True)
     assert isinstance(recorded, sqlite3.IntegrityError)
     assert isinstance(added, Accepted)
@@ -176,14 +175,14 @@ class SlowDisk(sqlite3.Connection):
     """A connection whose COMMIT waits until it is let go, and then fails when it is told to."""
 
     may_commit = threading.Event()
-    fails = False
+    error: Exception | None = None
 
     def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
         if sql == "COMMIT":
             assert self.may_commit.wait(10)
-            if SlowDisk.fails:
-                SlowDisk.fails = False  # the next one works
-                raise sqlite3.OperationalError("disk I/O error")
+            error, SlowDisk.error = SlowDisk.error, None  # the next one works
+            if error is not None:
+                raise error
         return super().execute(sql, *args)
 
 
@@ -230,12 +229,27 @@ async def test_the_loop_goes_on_while_a_disk_is_slow_and_the_connection_is_left_
 
 async def test_a_commit_that_fails_is_undone_and_made_again(slow: Any) -> None:
     writer, connection, told = slow
-    SlowDisk.fails = True
+    SlowDisk.error = sqlite3.OperationalError("disk I/O error")
     written = asyncio.gather(writer.run(adds(1)), writer.run(adds(2)))
     await asyncio.sleep(0.05)
     SlowDisk.may_commit.set()
     assert tuple(await written) == (1, 2)
     assert told == ["rolled back", "committed", "committed"]  # together, then each by itself
+    assert connection.execute("SELECT x FROM t").fetchall() == [(1,), (2,)]
+
+
+async def test_a_commit_that_is_locked_out_is_made_again_together_with_what_came_meanwhile(slow: Any) -> None:
+    writer, connection, told = slow
+    busy = sqlite3.OperationalError("database is locked")
+    busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    SlowDisk.error = busy
+    first = writer.run(adds(1))
+    await asyncio.sleep(0.05)
+    second = writer.run(adds(2))
+    SlowDisk.may_commit.set()
+    async with asyncio.timeout(10):
+        assert (await first, await second) == (1, 2)
+    assert told == ["rolled back", "committed"]
     assert connection.execute("SELECT x FROM t").fetchall() == [(1,), (2,)]
 
 

@@ -99,6 +99,15 @@ def test_json_may_nest_64_levels_and_no_more() -> None:
         new_body("evt_1", "agent.failed", created_at=CREATED, data={"d": data})
 
 
+def test_lists_nest_as_deep_as_objects_do_and_no_deeper() -> None:
+    nested: list[Any] = []
+    for _ in range(62):
+        nested = [nested]
+    new_body("evt_1", "agent.failed", created_at=CREATED, data={"l": nested})
+    with pytest.raises(InvalidJson, match="64 levels"):
+        new_body("evt_1", "agent.failed", created_at=CREATED, data={"l": [nested]})
+
+
 @pytest.mark.parametrize(
     "data",
     [
