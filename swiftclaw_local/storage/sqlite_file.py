@@ -21,8 +21,8 @@ APPLICATION_ID: Final = 0x5357434C  # "SWCL"
 # A file is checked page by page up to this size: some 0.4 s. A start must not take as long as reading gigabytes.
 CHECKED_WHOLE_BYTES: Final = 128 * 1024 * 1024
 CHECKPOINT_S: Final = 0.25
-# A log of so many pages (16 MiB) is begun anew; see `Checkpoints`.
-LONG_LOG_PAGES: Final = 4096
+# A log of so many pages (64 MiB) is begun anew; see `Checkpoints`.
+LONG_LOG_PAGES: Final = 16384
 # So long that one waits for the commit under way, and for reads to end.
 _PATIENCE_S: Final = 0.1
 _HEADER: Final = b"SQLite format 3\x00"
@@ -169,6 +169,7 @@ class Checkpoints:
 
     A passive checkpoint never catches up with a writer that never pauses, and the log would grow for ever. So when it is
     long, it is begun anew while the writer waits (`beginning_anew`): for what came since the passive one, some milliseconds.
+    A second passive one before that takes what came during the first, so that hardly anything is left to wait for.
     """
 
     def __init__(self, path: Path) -> None:
@@ -200,8 +201,9 @@ class Checkpoints:
             self._wanted.clear()
             with suppress(sqlite3.OperationalError):  # locked, or the disk is full: the next one goes on
                 _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                self.beginning_anew = pages > LONG_LOG_PAGES
-                if self.beginning_anew:
+                if pages > LONG_LOG_PAGES:
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                    self.beginning_anew = True
                     connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
             self.beginning_anew = False
         connection.close()

@@ -48,10 +48,10 @@ _KILL_EVERY_S: Final = 60.0
 _LOOK_EVERY_S: Final = 5.0
 _PAUSE_S: Final = 0.1
 _SIDE_PAUSE_S: Final = 0.12
-# What may come and go: pages of Python's memory, connections that are kept for a while, a log that is begun anew at 16 MiB.
+# What may come and go: pages of Python's memory, connections that are kept for a while, a log that is begun anew at 64 MiB.
 _MEMORY_MB: Final = 12.0
 _FILES: Final = 24.0
-_LOG_MB: Final = 40.0
+_LOG_MB: Final = 90.0
 _LEFT: Final = (
     "SELECT count(*) FROM delivery WHERE state = 'in_flight' AND leased_until < clock_timestamp() - interval '5 s'"
 )
