@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -75,6 +76,13 @@ def test_a_derived_id_belongs_to_its_text() -> None:
     assert derived_id("req", "evt_mine") == derived_id("req", "evt_mine")
     assert derived_id("req", "evt_mine") != derived_id("req", "evt_other")
     assert len(derived_id("req", "evt_mine")) == 30
+
+
+@given(st.text(max_size=20))
+def test_the_digits_of_an_id_are_those_of_its_number(text: str) -> None:
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16])
+    made = derived_id("req", text)
+    assert (number_of(made), len(made)) == (number, 30)
 
 
 def test_ids_start_over_with_a_seed_and_are_those_of_a_fresh_factory() -> None:
