@@ -48,10 +48,10 @@ def attempt_made(
 def error_class(outcome: Outcome) -> str | None:
     """Return the class of what went wrong before any decision: why there was no answer, or `redirect`; else None."""
     match outcome:
-        case Unanswered(cause=cause):
-            return cause.value
         case Answered(status=status):
             return "redirect" if 300 <= status <= 399 else None
+        case Unanswered(cause=cause):
+            return cause.value
         case _:
             assert_never(outcome)
 

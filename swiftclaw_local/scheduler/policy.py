@@ -61,6 +61,8 @@ class Dead:
 
 Decision = Succeeded | RetryAt | Again | Dead
 
+_SUCCEEDED: Final = Succeeded()
+
 
 def decide(outcome: Outcome, *, retries_used: int, now: datetime, schedule: Schedule) -> Decision:
     """Return what happens to a delivery after an attempt that ended at `now` (aware UTC).
@@ -69,7 +71,7 @@ def decide(outcome: Outcome, *, retries_used: int, now: datetime, schedule: Sche
     """
     match outcome:
         case Answered(status=status) if 200 <= status <= 299:
-            return Succeeded()
+            return _SUCCEEDED
         case Answered(status=status) if not 500 <= status <= 599:
             return Dead("rejected")
         case Unanswered(cause=cause) if cause in BLOCKED:

@@ -214,7 +214,7 @@ def _delivery_row(delivery_id: str, owed: _Owed, webhook: Subscriber, *, leased:
         webhook.id,
         _IN_FLIGHT if leased else _PENDING,
         owed.trigger,
-        owed.scheduled,
+        int(owed.scheduled),
         len(event.body),
         now,
         owed.due_text,

@@ -51,7 +51,7 @@ _NEW_DELIVERY: Final = {
     "webhook_id": "text",
     "state": "text",
     "trigger": "text",
-    "scheduled": "bool",
+    "scheduled": "int4",
     "body_size": "int4",
     "created_at": "text",
     "due_at": "text",
@@ -68,7 +68,7 @@ ON CONFLICT (id) DO NOTHING RETURNING id
 INSERT_DELIVERIES: Final = f"""
 INSERT INTO delivery (id, event_id, event_type, agent, webhook_id, state, trigger, scheduled, body_size, created_at, due_at,
     attempts, retries_used, interruptions, lease_token, claimed_at, lease_owner, leased_until)
-SELECT id, event_id, event_type, agent, webhook_id, state, trigger, scheduled, body_size, created_at::timestamptz,
+SELECT id, event_id, event_type, agent, webhook_id, state, trigger, scheduled::bool, body_size, created_at::timestamptz,
     due_at::timestamptz, 0, 0, 0, lease_token, claimed_at::timestamptz,
     CASE WHEN lease_token > 0 THEN %b::text END,
     CASE WHEN lease_token > 0 THEN clock_timestamp() + %b::float8 * interval '1 second' END
