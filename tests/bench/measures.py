@@ -39,7 +39,7 @@ class Scale:
     pending: int
 
 
-FULL: Final = Scale(rounds=7, seconds=30, deliveries=6000, schedules=500, latencies=200, pending=1_000_000)
+FULL: Final = Scale(rounds=7, seconds=30, deliveries=12_000, schedules=500, latencies=200, pending=1_000_000)
 QUICK: Final = Scale(rounds=3, seconds=10, deliveries=2000, schedules=150, latencies=60, pending=100_000)
 
 

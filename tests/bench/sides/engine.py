@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,7 +52,7 @@ class Admission:
 
 
 class Admitting(Sender):
-    """The real sender; lets the next event in after each attempt."""
+    """The real sender; lets the next event in as an attempt begins."""
 
     def __init__(self, settings: Settings, admission: Admission) -> None:
         super().__init__(
@@ -62,12 +63,10 @@ class Admitting(Sender):
         )
         self._admission = admission
 
-    async def post(self, request: Request) -> Exchange:
+    def post(self, request: Request) -> Coroutine[Any, Any, Exchange]:
         """Send as ever."""
-        try:
-            return await super().post(request)
-        finally:
-            self._admission.leave()
+        self._admission.leave()
+        return super().post(request)
 
 
 class Engine:
@@ -128,7 +127,7 @@ async def main(*, db: str, slots: int, url: str, clock: str = "real") -> None:
     """Open the platform over the file, register one webhook unless there is one, and run rounds."""
     logs.set_up_logs(style="json")
     settings = Settings(db=Path(db), clock=clock, per_webhook=slots, secret=SECRET)
-    admission = Admission(3 * slots)
+    admission = Admission(2 * slots)
     platform = await Platform.open(settings, sender=Admitting(settings, admission))
     await platform.start()
     try:
