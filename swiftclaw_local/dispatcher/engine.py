@@ -89,7 +89,7 @@ class Engine:
         self._lanes = Lanes()
         self._workers = Workers(self._attempts_from, rested=self._rested)
         self._beside: set[asyncio.Task[None]] = set()
-        self._unrecorded = Unrecorded(self._recorded)
+        self._unrecorded = Unrecorded(self._recorded, emptied=self._rested)
         self._store_fails = False
         self._held_back = False
         # Deliveries that are being added, which may be leased at once and handed off: a stop waits for them.
@@ -372,8 +372,6 @@ class Engine:
             self._attend(self._record_again(claim, mark))
         else:
             self._not_recorded(claim, error)
-        if not self._unrecorded and self._rests():
-            self._awake.set()
 
     async def _record_again(self, claim: Claim, mark: Mark) -> None:
         """Write down what could not be written: it stays in memory until it can, and nothing else is sent meanwhile."""

@@ -17,11 +17,12 @@ Record = asyncio.Future[Recorded]
 class Unrecorded:
     """In the order in which the store was given them, which is the order in which they are done.
 
-    `ended` is called for each when it is done.
+    `ended` is called for each when it is done, `emptied` when none is left.
     """
 
-    def __init__(self, ended: Callable[[Claim, Mark, Record], None]) -> None:
+    def __init__(self, ended: Callable[[Claim, Mark, Record], None], *, emptied: Callable[[], None]) -> None:
         self._ended = ended
+        self._emptied = emptied
         self._records: dict[Record, tuple[Claim, Mark]] = {}
 
     def __len__(self) -> int:
@@ -40,8 +41,7 @@ class Unrecorded:
         """Let go of those that are done, and listen to the first of the others."""
         for record, (claim, mark) in list(self._records.items()):
             if not record.done():
-                record.add_done_callback(self._look)
-                return
+                break
             del self._records[record]
             try:
                 self._ended(claim, mark, record)
@@ -49,3 +49,7 @@ class Unrecorded:
                 record.get_loop().call_exception_handler(
                     {"message": "A record's end was not told.", "exception": error}
                 )
+        if self._records:
+            next(iter(self._records)).add_done_callback(self._look)
+        else:
+            self._emptied()

@@ -165,7 +165,12 @@ class GroupCommit:
         self._locked_looks = 0
         self._committed()
         for future, result in results:
-            _resolve(future, result)
+            if future.done():  # its caller was cancelled
+                continue
+            if isinstance(result, SwiftclawError):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
 
     def _undo(self, group: _Group, error: BaseException) -> None:
         """A group failed. Its error is found again, and given to its caller, when each is written alone."""
@@ -257,12 +262,3 @@ def _each(connection: sqlite3.Connection, works: list[Work[T]]) -> list[T | Swif
             results.append(error)
         connection.execute("RELEASE one")
     return results
-
-
-def _resolve(future: asyncio.Future[Any], result: Any) -> None:
-    if future.done():  # its caller was cancelled
-        return
-    if isinstance(result, SwiftclawError):
-        future.set_exception(result)
-    else:
-        future.set_result(result)

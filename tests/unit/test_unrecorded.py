@@ -12,16 +12,25 @@ from swiftclaw_local.storage.records import Claim, Mark, Recorded
 class Told:
     """What was told, by the name that stands in for a claim; `fails` are names at which telling breaks."""
 
-    def __init__(self, *, fails: str = "") -> None:
+    def __init__(self, *, fails: str = "", then_adds: str = "") -> None:
         self.names: list[str] = []
-        self.unrecorded = Unrecorded(self.ended)
+        self.added: list[Record] = []
+        self.emptied = 0
+        self.unrecorded = Unrecorded(self.ended, emptied=self.was_emptied)
         self._fails = fails
+        self._then_adds = then_adds
 
     def ended(self, claim: Claim, mark: Mark, record: Record) -> None:
         assert record.done()
         self.names.append(str(claim))
         if str(claim) in self._fails:
             raise RuntimeError(f"a defect at {claim}")
+        names, self._then_adds = self._then_adds, ""
+        self.added += self.add(names)
+
+    def was_emptied(self) -> None:
+        assert len(self.unrecorded) == 0
+        self.emptied += 1
 
     def add(self, names: str) -> list[Record]:
         records: list[Record] = [asyncio.get_running_loop().create_future() for _ in names]
@@ -45,12 +54,12 @@ async def test_those_that_are_done_at_once_are_told_of_in_one_turn_in_their_orde
         written(record)
     await turn()
     assert told.names == ["a", "b", "c"]
-    assert list(told.unrecorded) == records[3:]
+    assert (list(told.unrecorded), told.emptied) == (records[3:], 0)
     for record in records[3:]:
         written(record)
     await turn()
     assert told.names == ["a", "b", "c", "d", "e"]
-    assert len(told.unrecorded) == 0
+    assert (len(told.unrecorded), told.emptied) == (0, 1)
 
 
 async def test_those_that_come_later_are_told_of_too() -> None:
@@ -66,6 +75,17 @@ async def test_those_that_come_later_are_told_of_too() -> None:
     written(third)
     await turn()
     assert told.names == ["a", "b", "c"]
+
+
+async def test_those_that_come_while_others_are_told_of_are_told_of_too() -> None:
+    told = Told(then_adds="c")
+    for record in told.add("ab"):
+        written(record)
+    await turn()
+    assert (told.names, told.emptied) == (["a", "b"], 0)
+    written(told.added[0])
+    await turn()
+    assert (told.names, told.emptied) == (["a", "b", "c"], 1)
 
 
 async def test_who_waits_for_all_of_them_goes_on_after_they_were_told_of() -> None:
