@@ -102,7 +102,7 @@ class Engine:
         returned = []
         for _ in range(count):
             await asyncio.sleep(PAUSE_S)
-            await self._emit()
+            await self._emit_while([None])
             returned.append(time.monotonic())
         await asyncio.sleep(PAUSE_S)
         await self._platform._engine.settle()
@@ -115,12 +115,9 @@ class Engine:
     async def _emit_while(self, left: list[None]) -> None:
         while left:
             left.pop()
-            await self._emit()
-
-    async def _emit(self) -> None:
-        if (turn := self._admission.enter()) is not None:
-            await turn
-        await self._platform.events.emit(AGENT, type=EVENT_TYPE, data=self._data, exact=True)
+            if (turn := self._admission.enter()) is not None:
+                await turn
+            await self._platform.events.emit(AGENT, type=EVENT_TYPE, data=self._data, exact=True)
 
 
 async def main(*, db: str, slots: int, url: str, clock: str = "real") -> None:
