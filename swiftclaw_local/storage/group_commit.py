@@ -15,11 +15,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from swiftclaw_local.errors import StorageFull, StorageUnavailable, SwiftclawError
+from swiftclaw_local.storage.commit_thread import CommitThread
 
 I = TypeVar("I")  # noqa: E741 - an item
 T = TypeVar("T")
@@ -65,8 +65,8 @@ class GroupCommit:
         self._waiting = 0
         self._looks: list[tuple[Callable[[sqlite3.Connection], Any], asyncio.Future[Any]]] = []
         self._due: asyncio.Handle | None = None
-        self._thread = ThreadPoolExecutor(1, "commits")
-        self._commit: asyncio.Future[sqlite3.Cursor] | None = None  # while one is being made
+        self._thread = CommitThread(connection)
+        self._commit: asyncio.Future[None] | None = None  # while one is being made
         self._busy = False
         self._locked_looks = 0
 
@@ -105,7 +105,7 @@ class GroupCommit:
             self._due.cancel()
             self._flush()
             await self._committed_so_far()
-        self._thread.shutdown()
+        self._thread.close()
 
     async def _committed_so_far(self) -> None:
         while self._commit is not None:
@@ -134,11 +134,10 @@ class GroupCommit:
         except Exception as error:  # whatever it is: see `_undo`
             self._undo(group, error)
         else:
-            commit = self._loop.run_in_executor(self._thread, self._connection.execute, "COMMIT")
-            self._commit = commit
-            commit.add_done_callback(partial(self._ended, group, results))
+            self._commit = self._thread.commit()
+            self._commit.add_done_callback(partial(self._ended, group, results))
 
-    def _ended(self, group: _Group, results: _Results, commit: asyncio.Future[sqlite3.Cursor]) -> None:
+    def _ended(self, group: _Group, results: _Results, commit: asyncio.Future[None]) -> None:
         """A COMMIT was made, or failed: tell the callers, and go on with what came meanwhile."""
         self._commit = None
         error = commit.exception()

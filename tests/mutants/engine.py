@@ -7,7 +7,7 @@ from typing import Final
 from tests.mutants.guard import Edit, Guard
 
 _RECORD: Final = "tests/storage/test_record.py"
-_COMMIT: Final = "            commit = self._loop.run_in_executor("
+_COMMIT: Final = "            self._commit = self._thread.commit()\n"
 _UNCOMMITTED: Final = f"            self._told(results)\n{_COMMIT}"
 _SPLIT: Final = """            connection.execute("COMMIT")
             connection.execute("BEGIN IMMEDIATE")

@@ -19,7 +19,7 @@ from swiftclaw_local.settings import Settings
 from swiftclaw_local.storage.queries import read_engine
 from swiftclaw_local.storage.sqlite_file import FileLock, connect
 from tests.simulation import checks
-from tests.simulation.disk import AT_BEGIN, Accident, Disk, NoCheckpoints, leave_image
+from tests.simulation.disk import AT_BEGIN, Accident, Disk, NoCheckpoints, SimulatedCommits, leave_image
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.outside import Post
 from tests.simulation.scenario import Scenario
@@ -77,6 +77,7 @@ class Alone(World):
         yield patch(f"{_STORE}.FileLock", self._kept("locks", FileLock))
         yield patch(f"{_STORE}.read_engine", self._kept("readers", read_engine))
         yield patch(f"{_STORE}.Checkpoints", NoCheckpoints)
+        yield patch("swiftclaw_local.storage.group_commit.CommitThread", SimulatedCommits)
 
     def _kept(self, kind: str, make: Callable[..., Any], wrap: Callable[[Any], Any] = lambda made: made) -> Any:
         """Return a maker that also remembers what it made with the life it belongs to."""

@@ -7,6 +7,7 @@ must be able to repeat itself: SQLite reports a failed COMMIT for one that took 
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -98,6 +99,20 @@ def leave_image(folder: Path, heir: Path) -> None:
         if not path.name.endswith(("-shm", ".lock")):
             with suppress(FileNotFoundError):
                 shutil.copy2(path, heir / path.name)
+
+
+class SimulatedCommits:
+    """In the place of the thread that makes COMMITs: they are made as whatever else the simulated loop does beside it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def commit(self) -> asyncio.Future[Any]:
+        """Make one a moment later."""
+        return asyncio.get_running_loop().run_in_executor(None, self._connection.execute, "COMMIT")
+
+    def close(self) -> None:
+        """No thread."""
 
 
 class NoCheckpoints:
