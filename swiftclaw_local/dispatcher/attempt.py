@@ -1,14 +1,16 @@
-"""One attempt as it is written down: its row, and the edge in the store that a decision asks for. Pure."""
+"""One attempt as it is written down: its row, and the edge in the store that a decision asks for. Pure.
+
+`isinstance` where the policy could be matched: a pattern of a class takes 0.3 us, and each delivery comes through here.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import assert_never
 
 from swiftclaw_local.dispatcher.request import Request
 from swiftclaw_local.dispatcher.sender import Exchange
 from swiftclaw_local.scheduler.outcome import Answered, Outcome, Unanswered
-from swiftclaw_local.scheduler.policy import Again, Dead, Decision, RetryAt, Succeeded
+from swiftclaw_local.scheduler.policy import Again, Decision, RetryAt, Succeeded
 from swiftclaw_local.storage.records import AttemptMade, Claim, Mark, MarkDead, MarkRetry, MarkSucceeded
 
 
@@ -47,25 +49,17 @@ def attempt_made(
 
 def error_class(outcome: Outcome) -> str | None:
     """Return the class of what went wrong before any decision: why there was no answer, or `redirect`; else None."""
-    match outcome:
-        case Answered(status=status):
-            return "redirect" if 300 <= status <= 399 else None
-        case Unanswered(cause=cause):
-            return cause.value
-        case _:
-            assert_never(outcome)
+    if isinstance(outcome, Unanswered):
+        return outcome.cause.value
+    return "redirect" if 300 <= outcome.status <= 399 else None
 
 
 def mark_of(attempt: AttemptMade, decision: Decision) -> Mark:
     """Return the edge in the store that a decision asks for."""
-    match decision:
-        case Succeeded():
-            return MarkSucceeded(attempt)
-        case RetryAt(due_at=due_at):
-            return MarkRetry(attempt, due_at)
-        case Again():
-            return MarkRetry(attempt, attempt.ended_at, uses_retry=False)
-        case Dead(reason=reason):
-            return MarkDead(attempt, reason)
-        case _:
-            assert_never(decision)
+    if isinstance(decision, Succeeded):
+        return MarkSucceeded(attempt)
+    if isinstance(decision, RetryAt):
+        return MarkRetry(attempt, decision.due_at)
+    if isinstance(decision, Again):
+        return MarkRetry(attempt, attempt.ended_at, uses_retry=False)
+    return MarkDead(attempt, decision.reason)

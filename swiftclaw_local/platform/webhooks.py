@@ -6,6 +6,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -228,6 +229,7 @@ class Webhooks:
         return UnknownAgent(f'No agent "{agent}" has webhooks.{guess}{known}', hint=hint, field="agent")
 
 
+@lru_cache(maxsize=1024)  # asked at every event, and the pattern takes longer
 def check_agent(agent: str) -> str:
     """Return an agent's name that can be one: 1 to 100 letters, digits, dots, dashes, underscores. Raises: InvalidInput."""
     if not _AGENT.fullmatch(agent):
