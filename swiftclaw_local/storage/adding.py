@@ -155,6 +155,9 @@ class Adding:
             1,  # number of the attempt
             0,  # retries used
             owed.due_at,
+            None,  # begin by
+            0,  # interruptions
+            owed.due_text,
         )
 
 

@@ -96,4 +96,5 @@ def _claim(row: tuple[Any, ...], webhook: Subscriber, *, secret: str) -> Claim:
         retries_used=retries_used,
         due_at=from_text(due_at),
         interruptions=interruptions,
+        due_text=due_at,
     )

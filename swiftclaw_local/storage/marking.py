@@ -95,7 +95,7 @@ class Marking:
                 return None
             edge = _SUCCEEDED if all_succeeded else self._edge(connection, mark, claim.webhook_id)
             attempt_id = self._ids.new("att", made.ended_at)
-            due_text, ended_text = to_text(claim.due_at), to_text(made.ended_at)
+            due_text, ended_text = claim.due_text or to_text(claim.due_at), to_text(made.ended_at)
             updates.append(followed(edge, made, claim, due_text=due_text, ended_text=ended_text))
             rows.append(row(attempt_id, made, edge.outcome, claim, due_text=due_text, ended_text=ended_text))
             recorded.append(Recorded(attempt_id, claim.attempt_number, edge.outcome, edge.state))

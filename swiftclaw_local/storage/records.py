@@ -80,6 +80,8 @@ class Claim:
         None  # monotonic seconds until when the attempt may begin; None: as long as this process lives
     )
     interruptions: int = 0  # how often it was cut off since an attempt of it last ended
+    # `due_at` as the store keeps it, where it has that at hand; it is written into the attempt's row once more
+    due_text: str | None = field(default=None, compare=False, repr=False)
 
 
 @hot_value
