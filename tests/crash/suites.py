@@ -40,14 +40,14 @@ class Suite:
 
 SUITES: Final = (
     Suite("killed", kills.killed, 200, databases=(SQLITE,), seeds=3, quick=((SQLITE, 2),)),
-    Suite("one_killed", kills.killed, 100, databases=(POSTGRESQL,), quick=((POSTGRESQL, 1),)),
+    Suite("one_killed", kills.killed, 100, databases=(POSTGRESQL,)),
     Suite("stopped", kills.stopped, 100, quick=((SQLITE, 1),)),
     Suite("untouched", kills.untouched, 200, quick=((POSTGRESQL, 1),)),
-    Suite("frozen", freezes.frozen, 30, databases=(POSTGRESQL,), quick=((POSTGRESQL, 1),)),
+    Suite("frozen", freezes.frozen, 30, databases=(POSTGRESQL,)),
     Suite("unfenced", freezes.unfenced, 1, databases=(POSTGRESQL,)),
     Suite("restarted", outages.restarted, 20, databases=(POSTGRESQL,), quick=((POSTGRESQL, 1),)),
     Suite("starved", outages.starved, 20, quick=((SQLITE, 1),)),
-    Suite("jumped", clocks.jumped, 3, quick=((SQLITE, 1),), quickly=partial(clocks.jumped, flaps=1, late_s=1.0)),
+    Suite("jumped", clocks.jumped, 3),
     Suite("advanced", clocks.advanced, 3, quick=((SQLITE, 1),), quickly=partial(clocks.advanced, timeout_s=0.3)),
     Suite("edited", edits.edited, 60, quick=((SQLITE, 1),)),
     Suite(
