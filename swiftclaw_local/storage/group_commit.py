@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 
 from swiftclaw_local.errors import StorageFull, StorageUnavailable, SwiftclawError
 from swiftclaw_local.storage.commit_thread import CommitThread
+from swiftclaw_local.storage.results import Results, tell
 
 I = TypeVar("I")  # noqa: E741 - an item
 T = TypeVar("T")
@@ -29,7 +30,6 @@ Work = Callable[[sqlite3.Connection], T]
 Bulk = Callable[[sqlite3.Connection, list[I]], Sequence[T | SwiftclawError]]
 # What waits to be written: for each kind its items, and who is told the result of each.
 _Group = dict[Bulk[Any, Any], tuple[list[Any], list[asyncio.Future[Any]]]]
-_Results = list[tuple[asyncio.Future[Any], Any]]
 
 # A group that follows another waits for company while every turn of the loop brings more, but not for more turns than
 # this (some 2 ms of a busy loop), nor beyond this size. Waiting by a timer instead left the processor idle with
@@ -137,7 +137,7 @@ class GroupCommit:
             self._commit = self._thread.commit()
             self._commit.add_done_callback(partial(self._ended, group, results))
 
-    def _ended(self, group: _Group, results: _Results, commit: asyncio.Future[None]) -> None:
+    def _ended(self, group: _Group, results: Results, commit: asyncio.Future[None]) -> None:
         """A COMMIT was made, or failed: tell the callers, and go on with what came meanwhile."""
         self._commit = None
         error = commit.exception()
@@ -160,16 +160,10 @@ class GroupCommit:
                 except Exception as error:  # handed to the caller, who knows what to do
                     turn.set_exception(error)
 
-    def _told(self, results: _Results) -> None:
+    def _told(self, results: Results) -> None:
         self._locked_looks = 0
         self._committed()
-        for future, result in results:
-            if future.done():  # its caller was cancelled
-                continue
-            if isinstance(result, SwiftclawError):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+        tell(results)
 
     def _undo(self, group: _Group, error: BaseException) -> None:
         """A group failed. Its error is found again, and given to its caller, when each is written alone."""
@@ -210,12 +204,12 @@ class GroupCommit:
             self._roll_back()
             raise
 
-    def _write(self, group: _Group) -> _Results:
+    def _write(self, group: _Group) -> Results:
         """Write a group but for the COMMIT, and return each future with its result; or write nothing, and raise."""
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            results: _Results = []
+            results: Results = []
             for bulk, (items, futures) in group.items():
                 results += zip(futures, bulk(connection, items), strict=True)
         except BaseException:

@@ -15,6 +15,7 @@ import psycopg
 from swiftclaw_local.errors import StorageUnavailable, SwiftclawError
 from swiftclaw_local.storage import postgres_statements as sql
 from swiftclaw_local.storage.postgres_link import CALL_S, connect, lost, translated
+from swiftclaw_local.storage.results import Results, tell
 
 I = TypeVar("I")  # noqa: E741 - an item
 T = TypeVar("T")
@@ -84,17 +85,16 @@ class Writer:
             for future in [future for _, _, future in group if not future.done()]:
                 future.set_exception(known)
         else:
-            for future, result in results:
-                _resolve(future, result)
+            tell(results)
 
-    async def _transaction(self, group: list[_Entry]) -> list[tuple[asyncio.Future[Any], Any]]:
+    async def _transaction(self, group: list[_Entry]) -> Results:
         by_kind: dict[Bulk[Any, Any], list[_Entry]] = {}
         for entry in group:
             by_kind.setdefault(entry[0], []).append(entry)
         try:
             async with asyncio.timeout(CALL_S):
                 connection = await self._begin()
-                results: list[tuple[asyncio.Future[Any], Any]] = []
+                results: Results = []
                 for bulk, entries in by_kind.items():
                     written = await bulk(connection, [item for _, item, _ in entries])
                     results += zip([future for _, _, future in entries], written, strict=True)
@@ -135,12 +135,3 @@ class Writer:
         except (psycopg.Error, TimeoutError):
             self._connection = None
             await connection.close()
-
-
-def _resolve(future: asyncio.Future[Any], result: Any) -> None:
-    if future.done():  # its caller was cancelled
-        return
-    if isinstance(result, SwiftclawError):
-        future.set_exception(result)
-    else:
-        future.set_result(result)

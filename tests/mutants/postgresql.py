@@ -71,9 +71,7 @@ POSTGRESQL: Final = (
             Edit(
                 "storage/postgres_writer.py",
                 "                await self._commit(connection)\n",
-                "                for future, result in results:\n"
-                "                    _resolve(future, result)\n"
-                "                await self._commit(connection)\n",
+                "                tell(results)\n                await self._commit(connection)\n",
             ),
         ),
         ("tests/storage/test_groups.py", *_LEASES),
