@@ -22,6 +22,7 @@ from swiftclaw_local.storage.sqlite import SqliteStore
 from swiftclaw_local.storage.sqlite_file import Checkpoints
 from swiftclaw_local.storage.states import State
 from tests.storage.laps import leased
+from tests.storage.slow_disk import SlowDisk, slow_disk
 from tests.storage.values import NOW, event, succeeded, webhook
 
 
@@ -171,37 +172,19 @@ async def test_an_event_whose_deliveries_cannot_be_written_is_not_there_either(
     assert rows(path, "SELECT count(*) FROM event") == [(0,)]
 
 
-class SlowDisk(sqlite3.Connection):
-    """A connection whose COMMIT waits until it is let go, and then fails when it is told to."""
-
-    may_commit = threading.Event()
-    error: Exception | None = None
-
-    def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
-        if sql == "COMMIT":
-            assert self.may_commit.wait(10)
-            error, SlowDisk.error = SlowDisk.error, None  # the next one works
-            if error is not None:
-                raise error
-        return super().execute(sql, *args)
-
-
 @pytest.fixture
-async def slow() -> AsyncIterator[tuple[GroupCommit, sqlite3.Connection, list[str]]]:
+async def slow() -> AsyncIterator[tuple[GroupCommit, SlowDisk, list[str]]]:
     told: list[str] = []
-    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, factory=SlowDisk)
-    connection.execute("CREATE TABLE t (x)")
-    SlowDisk.may_commit.clear()
-    writer = GroupCommit(
-        connection,
-        held_up=lambda: False,
-        committed=lambda: told.append("committed"),
-        rolled_back=lambda: told.append("rolled back"),
-    )
-    yield writer, connection, told
-    SlowDisk.may_commit.set()
-    await writer.close()
-    connection.close()
+    with slow_disk() as connection:
+        writer = GroupCommit(
+            connection,
+            held_up=lambda: False,
+            committed=lambda: told.append("committed"),
+            rolled_back=lambda: told.append("rolled back"),
+        )
+        yield writer, connection, told
+        connection.may_commit.set()
+        await writer.close()
 
 
 def adds(number: int) -> Any:
@@ -215,13 +198,13 @@ def adds(number: int) -> Any:
 
 
 async def test_the_loop_goes_on_while_a_disk_is_slow_and_the_connection_is_left_alone(slow: Any) -> None:
-    writer, _, told = slow
+    writer, connection, told = slow
     first = writer.run(adds(1))
     await asyncio.sleep(0.05)
     second, seen = writer.run(adds(2)), asyncio.create_task(writer.look(lambda c: c.total_changes))
     await asyncio.sleep(0.05)  # the loop turns; what came meanwhile waits
     assert (first.done(), second.done(), seen.done(), told) == (False, False, False, [])
-    SlowDisk.may_commit.set()
+    connection.may_commit.set()
     assert (await first, await second) == (1, 2)
     assert await seen == 1  # before the next group was written: groups that follow closely keep nobody from reading
     assert told == ["committed", "committed"]
@@ -229,10 +212,10 @@ async def test_the_loop_goes_on_while_a_disk_is_slow_and_the_connection_is_left_
 
 async def test_a_commit_that_fails_is_undone_and_made_again(slow: Any) -> None:
     writer, connection, told = slow
-    SlowDisk.error = sqlite3.OperationalError("disk I/O error")
+    connection.error = sqlite3.OperationalError("disk I/O error")
     written = asyncio.gather(writer.run(adds(1)), writer.run(adds(2)))
     await asyncio.sleep(0.05)
-    SlowDisk.may_commit.set()
+    connection.may_commit.set()
     assert tuple(await written) == (1, 2)
     assert told == ["rolled back", "committed", "committed"]  # together, then each by itself
     assert connection.execute("SELECT x FROM t").fetchall() == [(1,), (2,)]
@@ -242,11 +225,11 @@ async def test_a_commit_that_is_locked_out_is_made_again_together_with_what_came
     writer, connection, told = slow
     busy = sqlite3.OperationalError("database is locked")
     busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
-    SlowDisk.error = busy
+    connection.error = busy
     first = writer.run(adds(1))
     await asyncio.sleep(0.05)
     second = writer.run(adds(2))
-    SlowDisk.may_commit.set()
+    connection.may_commit.set()
     async with asyncio.timeout(10):
         assert (await first, await second) == (1, 2)
     assert told == ["rolled back", "committed"]
@@ -261,7 +244,7 @@ async def test_closing_waits_for_what_was_asked(slow: Any) -> None:
     closing_it = asyncio.create_task(writer.close())
     await asyncio.sleep(0.05)
     assert not closing_it.done()
-    SlowDisk.may_commit.set()
+    connection.may_commit.set()
     await closing_it
     assert (first.result(), second.result(), connection.in_transaction) == (1, 2, False)
 
