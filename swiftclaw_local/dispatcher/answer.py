@@ -166,7 +166,7 @@ class AnswerReader:
     def _read_heads(self, data: bytes) -> bytes:
         """Read interim heads and the final one, and return what follows."""
         data = self._rest + data if self._rest else data
-        while self.status is None and self._interim_count <= MOST_INTERIM:
+        while self.status is None and not self.flooded:
             if data[:1] in (b"\r", b"\n"):
                 data = self._skip_line_ends(data)
             end = _HEAD_END.search(data, self._searched)

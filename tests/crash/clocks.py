@@ -57,13 +57,8 @@ class _Wall:
         set_wall(self._path, seconds)
 
 
-def jumped(
-    folder: Path, database: Database, *, rounds: int, seed: int, flaps: int = _FLAPS, late_s: float = _LATE_S
-) -> Figures:
-    """Set the wall clock 6 hours forward, 3 days back, kill a process meanwhile, and let the clock flap, under load.
-
-    Work may be `late_s` late.
-    """
+def jumped(folder: Path, database: Database, *, rounds: int, seed: int) -> Figures:
+    """Set the wall clock 6 hours forward, 3 days back, kill a process meanwhile, and let the clock flap, under load."""
     wall = _Wall(folder / "wall")
     unnoticed = 0
     down: list[tuple[float, float]] = []
@@ -79,9 +74,9 @@ def jumped(
                     wall.set(seconds)
                     _wait_until_told(dispatchers, [count + number for count in told])
                 down.append(_killed_and_started(dispatchers))
-                time.sleep(late_s + _SLACK_S)  # what it knew as due soon is due soon still
+                time.sleep(_LATE_S + _SLACK_S)  # what it knew as due soon is due soon still
                 unnoticed += sum(now - then != 2 for then, now in zip(told, _jumps_told(dispatchers), strict=True))
-                _flap(wall, flaps)
+                _flap(wall)
                 wall.set(0.0)
                 time.sleep(_NOTICED_S)
             ahead = _now(dispatchers) - (time.time() + wall.furthest_s)
@@ -94,7 +89,7 @@ def jumped(
     wrong |= {
         "negative durations": database.rows(_NEGATIVE)[0][0],
         "settings of the clock without one line in each log": unnoticed,
-        f"due work more than {late_s:g} s late": sum(late > late_s for late in lateness),
+        f"due work more than {_LATE_S:g} s late": sum(late > _LATE_S for late in lateness),
         "ahead of all that the wall clock showed": int(ahead > _SLACK_S),
         "exit codes other than 0": sum(code != 0 for code in codes),
     }
@@ -116,9 +111,9 @@ def _wait_until_told(dispatchers: Dispatchers, counts: list[int]) -> None:
         time.sleep(_LOOK_AGAIN_S)
 
 
-def _flap(wall: _Wall, times: int) -> None:
+def _flap(wall: _Wall) -> None:
     """Set the clock forward and back, at times that fit no second."""
-    for number in range(times):
+    for number in range(_FLAPS):
         wall.set(_FLAP_S * (number % 2))
         time.sleep(1.27)
 
